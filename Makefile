@@ -1,0 +1,56 @@
+# Keytrail. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+# One set of flags for every build, the ones ocb uses itself, so that all of them share Go's build cache.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath -buildvcs=false
+
+TOOL := go tool -modfile=$(CURDIR)/internal/tools/go.mod
+OCB := $(TOOL) builder --config builder-config.yaml
+VERSION = $(shell sed -n 's/^  version: *//p' builder-config.yaml)
+BIN := bin
+
+# Packages in which goroutines share state: they also run under the race detector.
+RACY := ./internal/fingerprint/... ./internal/secret/... ./internal/journal/... ./internal/detect/... \
+	./internal/owner/... ./receiver/... ./processor/... ./connector/... ./exporter/... ./extension/...
+
+.PHONY: help build demo test lint generate bench fuzz ocb clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+build: ## build bin/otelcol-keytrail and bin/keytrail
+	@mkdir -p $(BIN)
+	go build -ldflags '-s -w' -o $(BIN)/ ./cmd/otelcol-keytrail
+	go build -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/ ./cmd/keytrail
+
+demo: build ## feed the collector three weeks of sample traffic with an incident, and say where to look
+	$(BIN)/keytrail demo $(ARGS)
+
+test: lint build ## everything: lint, unit, golden, fuzz seeds, race detector, scenarios with the real binary
+	go test ./...
+	CGO_ENABLED=1 go test -race $(RACY)
+	KEYTRAIL_BIN=$(CURDIR)/$(BIN) go test -tags scenario -count=1 -timeout 30m ./testbed/...
+
+lint: ## vet, golangci-lint (depguard holds the import rules), gofmt
+	go vet ./...
+	$(TOOL) golangci-lint run ./...
+
+generate: ## rewrite what is generated: cmd/otelcol-keytrail from builder-config.yaml, each component's mdatagen files
+	$(OCB) --output-path cmd/otelcol-keytrail --skip-get-modules --skip-compilation
+	for m in $$(git ls-files --cached --others --exclude-standard '*/metadata.yaml'); do \
+		(cd $$(dirname $$m) && $(TOOL) mdatagen metadata.yaml); done
+
+bench: build ## print the figures of docs/benchmarks.md, each beside a peer in the same run
+	KEYTRAIL_BIN=$(CURDIR)/$(BIN) go run ./testbed/bench $(ARGS)
+
+fuzz: ## run every fuzz target for FUZZTIME (default 1m) each
+	go run ./internal/arch/fuzzall -time $(or $(FUZZTIME),1m)
+
+ocb: ## build _build/otelcol-keytrail as a stranger would, with ocb and strict versions
+	$(OCB) --skip-strict-versioning=false
+
+clean: ## remove what the other targets made
+	rm -rf $(BIN) _build data
