@@ -1,0 +1,70 @@
+package plogevent
+
+import (
+	"encoding/json"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/keytrail/keytrail/internal/event"
+)
+
+// Write fills lr from r. The resource and the scope are written by WriteResource and WriteScope, once for the
+// records that share them.
+func Write(r *event.Record, lr plog.LogRecord) {
+	lr.SetTimestamp(pcommon.Timestamp(r.Time))
+	lr.SetObservedTimestamp(pcommon.Timestamp(r.Observed))
+	lr.SetEventName(r.Name)
+	lr.SetSeverityNumber(plog.SeverityNumber(r.Severity))
+	lr.SetTraceID(r.TraceID)
+	lr.SetSpanID(r.SpanID)
+	WriteAttrs(r.Attrs, lr.Attributes())
+}
+
+// WriteResource fills a resource from r.
+func WriteResource(r *event.Record, res pcommon.Resource) { WriteAttrs(r.Resource, res.Attributes()) }
+
+// WriteScope names Keytrail as the scope and says which ring and epoch stamped its records.
+func WriteScope(s event.Scope, sc pcommon.InstrumentationScope) {
+	sc.SetName(event.ScopeName)
+	if s.Ring == "" {
+		return
+	}
+	sc.Attributes().PutStr(event.KeyRingID, s.Ring)
+	sc.Attributes().PutInt(event.KeyRingEpoch, int64(s.Epoch))
+	sc.Attributes().PutStr(event.KeyRingCheck, s.Check)
+}
+
+// WriteAttrs appends attrs to m; m must hold none of their keys yet.
+func WriteAttrs(attrs event.Attrs, m pcommon.Map) {
+	m.EnsureCapacity(m.Len() + len(attrs))
+	for i := range attrs {
+		SetValue(m.PutEmpty(attrs[i].Key), attrs[i].Value)
+	}
+}
+
+// SetValue writes v into dst.
+func SetValue(dst pcommon.Value, v event.Value) {
+	switch v.Kind() {
+	case event.KindString:
+		dst.SetStr(v.Str())
+	case event.KindInt:
+		dst.SetInt(v.Int())
+	case event.KindDouble:
+		dst.SetDouble(v.Double())
+	case event.KindBool:
+		dst.SetBool(v.Bool())
+	case event.KindStrings:
+		sl := dst.SetEmptySlice()
+		list := v.Strings()
+		sl.EnsureCapacity(len(list))
+		for _, s := range list {
+			sl.AppendEmpty().SetStr(s)
+		}
+	case event.KindJSON:
+		var raw any
+		if json.Unmarshal([]byte(v.Str()), &raw) != nil || dst.FromRaw(raw) != nil {
+			dst.SetStr(v.Str())
+		}
+	}
+}
