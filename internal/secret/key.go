@@ -1,0 +1,111 @@
+package secret
+
+import (
+	"strings"
+
+	"github.com/keytrail/keytrail/internal/event"
+)
+
+// keyClass is what an attribute key means for its value.
+type keyClass struct {
+	name     string // the header, or the last segment of the key
+	means    named
+	bears    bool // means is set
+	header   bool // a request header
+	response bool // a response header: removed like the rest, but no credential of this request
+	query    bool // the value is a query string
+	target   bool // the value is a URL or its path, perhaps with a query
+	typed    bool
+	ours     bool // reserved: written by Keytrail, its name says nothing about its value
+}
+
+// common holds the classes of the keys that most events carry; the rest is computed each time. It never grows, so
+// that a caller who makes up keys costs no memory.
+var common = func() map[string]*keyClass {
+	m := make(map[string]*keyClass)
+	classOf := func(key string) *keyClass {
+		c := computeClass(key)
+		return &c
+	}
+	for key := range typed {
+		m[key] = classOf(key)
+	}
+	for _, key := range event.ReservedKeys() {
+		m[key] = classOf(key)
+	}
+	for _, key := range []string{
+		event.KeyPath, event.KeyQuery, event.KeyTemplate, event.KeyErrorType, event.KeyUserAgent, event.KeyUserName,
+		"url.full", "http.target", "http.url", "http.user_agent",
+	} {
+		m[key] = classOf(key)
+	}
+	for _, h := range []string{
+		"host", "user-agent", "accept", "accept-encoding", "accept-language", "authorization", "content-type",
+		"content-length", "connection", "cookie", "referer", "origin", "cache-control", "x-forwarded-for",
+		"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-real-ip", "x-request-id", "x-api-key",
+		"apikey", "traceparent", "tracestate", "via", "date", "server", "vary", "location", "set-cookie",
+		"x-kong-proxy-latency", "x-kong-upstream-latency", "x-ratelimit-limit", "x-ratelimit-remaining",
+	} {
+		m[event.PrefixRequestHeader+h] = classOf(event.PrefixRequestHeader + h)
+		m[event.PrefixResponseHeader+h] = classOf(event.PrefixResponseHeader + h)
+	}
+	return m
+}()
+
+func computeClass(key string) keyClass {
+	c := keyClass{typed: Typed(key), ours: event.Reserved(key)}
+	switch key {
+	case event.KeyQuery:
+		c.query = true
+	case event.KeyPath, "url.full", "http.target", "http.url", "url.original":
+		c.target = true
+	}
+	if name, ok := strings.CutPrefix(key, event.PrefixRequestHeader); ok {
+		c.name, c.header = name, true
+	} else if name, ok := strings.CutPrefix(key, event.PrefixResponseHeader); ok {
+		c.name, c.response = name, true
+	} else {
+		c.name = lastSegment(key)
+	}
+	if !c.ours && !c.typed {
+		c.means, c.bears = lookupName(c.name)
+		if c.means.strength == inQuery {
+			c.bears = false
+		}
+		if !c.bears && underCookies(key) {
+			c.means, c.bears = exactNames["cookie"], true
+		}
+	}
+	return c
+}
+
+// lastSegment is the last part of a dotted key that is not the index of a list.
+func lastSegment(key string) string {
+	for {
+		i := strings.LastIndexByte(key, '.')
+		last := key[i+1:]
+		if i <= 0 || !digits(last) {
+			return last
+		}
+		key = key[:i]
+	}
+}
+
+// underCookies reports whether key is an entry of a map of cookies.
+func underCookies(key string) bool {
+	i := strings.LastIndexByte(key, '.')
+	if i <= 0 {
+		return false
+	}
+	parent := lastSegment(key[:i])
+	return strings.EqualFold(parent, "cookies") || strings.EqualFold(parent, "cookie") || strings.EqualFold(parent, "set-cookie")
+}
+
+func digits(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}

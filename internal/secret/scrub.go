@@ -1,0 +1,236 @@
+package secret
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// maxText is how long a string is after redaction; what is longer is cut and marked. Longer than any header a
+	// server accepts, short enough that one record cannot fill a block.
+	maxText = 32 << 10
+	// maxScanned is how much of a string is read: what lies further back is cut off anyway, and a secret across the
+	// cut is seen whole.
+	maxScanned = 2 * maxText
+	// maxRounds is how often a changed text is looked at again. Two suffice for everything we know; a text that
+	// still changes after four was made to.
+	maxRounds = 4
+	// maxKey is how long an attribute key may be.
+	maxKey = 256
+)
+
+// Rules of replacements that say that a rule could not do its work.
+const (
+	ruleUnscannable = "unscannable"
+	ruleFailed      = "failed"
+)
+
+// Scrub removes from one string everything that the redaction floor names, and reports whether it changed it.
+// Scrubbing twice gives the same as scrubbing once.
+func (p *Pass) Scrub(key, value string) (string, bool) {
+	if value == "" {
+		return value, false
+	}
+	if inner, v, ok := folded(key, value); ok {
+		return p.scrubFolded(key, inner, value, v)
+	}
+	if m, ok := p.recall(key, value); ok {
+		return p.scrub(m.class, key, value, m)
+	}
+	return p.scrub(p.classify(key), key, value, nil)
+}
+
+// ScrubKey removes a credential from an attribute key.
+func (p *Pass) ScrubKey(key string) (string, bool) {
+	if plainKey(key) {
+		return key, false
+	}
+	clean, changed := p.scrub(&noClass, "", key, nil)
+	if len(clean) > maxKey {
+		p.sanitized = true
+		return cutText(clean, maxKey), true
+	}
+	return clean, changed
+}
+
+// noClass is for text that no key tells anything about.
+var noClass keyClass
+
+// ScrubBytes is Scrub for a byte string. Text is treated as text; from other bytes only the credentials are cut.
+func (p *Pass) ScrubBytes(b []byte) ([]byte, bool) {
+	if len(b) == 0 {
+		return b, false
+	}
+	s := string(b)
+	if utf8.ValidString(s) {
+		clean, changed := p.scrub(&noClass, "", s, nil)
+		if !changed {
+			return b, false
+		}
+		return []byte(clean), true
+	}
+	clean, changed := p.redactBytes(s)
+	if !changed {
+		return b, false
+	}
+	return []byte(clean), true
+}
+
+func (p *Pass) redactBytes(s string) (clean string, changed bool) {
+	defer func() {
+		if recover() != nil {
+			p.failures++
+			clean, changed = replacement(ruleFailed), true
+		}
+	}()
+	clean, changed, _ = p.redact(&noClass, "", s, nil)
+	return clean, changed
+}
+
+// scrub is settle with a panic of a rule turned into a failed field.
+func (p *Pass) scrub(c *keyClass, key, value string, m *memory) (clean string, changed bool) {
+	defer func() {
+		if recover() != nil { // the panic's text may hold the payload, so it is not looked at
+			p.failures++
+			clean, changed = replacement(ruleFailed), true
+		}
+	}()
+	return p.settle(c, key, value, m)
+}
+
+// settle looks until nothing changes any more: a replacement can bring two harmless halves together.
+func (p *Pass) settle(c *keyClass, key, value string, m *memory) (string, bool) {
+	if c.bears && c.wholeValue() && !replaced(value) {
+		if !placeholder(value) {
+			return replacement(c.means.rule), true
+		}
+		return p.clean(value)
+	}
+	if c.header && startsWithScheme(value) {
+		return replacement(schemeInText), true // a credential in any header, however short
+	}
+	text, changed := value, false
+	for range maxRounds {
+		next, redacted, seen := p.redact(c, key, text, m)
+		cleaned := false
+		if redacted || seen&(isControl|isHigh) != 0 || len(next) > maxText {
+			next, cleaned = p.clean(next)
+		}
+		if !redacted && !cleaned {
+			return text, changed
+		}
+		text, changed, m = next, true, nil
+	}
+	if _, again, _ := p.redact(c, key, text, nil); again {
+		return replacement(ruleUnscannable), true
+	}
+	return text, changed
+}
+
+// wholeValue reports whether the name alone condemns all of the value.
+func (c *keyClass) wholeValue() bool { return c.means.strength != inQuery }
+
+// recovered turns a panic while looking into a failed record.
+func (p *Pass) recovered() {
+	if recover() != nil {
+		p.failures++
+	}
+}
+
+func (p *Pass) redact(c *keyClass, key, value string, m *memory) (string, bool, byteClass) {
+	cut := len(value) > maxScanned
+	if cut {
+		value, m = value[:maxScanned], nil
+	}
+	f := &p.finder
+	f.spans = f.spans[:0]
+	l := layer{text: value}
+	seen := p.findLayers(&l, layerOptions{
+		exact:  len(p.values) > 0 && (!c.typed || !wellTyped(key, value)),
+		query:  c.query,
+		target: c.target,
+		typed:  c.typed,
+		memory: m,
+	})
+	if len(f.spans) == 0 {
+		return value, cut, seen
+	}
+	return f.apply(value), true, seen
+}
+
+type layerOptions struct {
+	exact  bool // search for the request's exact values
+	query  bool // the text is a query string
+	target bool // the text is a URL
+	typed  bool // no names are looked for in it
+	nested int  // layers of base64 or hexadecimal already taken off
+	memory *memory
+}
+
+// findLayers runs every finder on l and on what is under its escapes. It returns the bytes of l itself.
+func (p *Pass) findLayers(l *layer, o layerOptions) byteClass {
+	seen := p.find(l, o)
+	if seen&encodedHints == 0 {
+		return seen
+	}
+	o.memory = nil
+	current := *l
+	for depth := range maxLayers {
+		var at []int32 // a text inside base64 is only asked whether it holds anything: its offsets are not kept
+		if o.nested == 0 {
+			at = p.finder.at[depth]
+		}
+		next, at, ok := current.peel(at)
+		if o.nested == 0 {
+			p.finder.at[depth] = at
+		}
+		if !ok {
+			break
+		}
+		current = next
+		p.find(&current, o)
+	}
+	return seen
+}
+
+// find runs the finders that the bytes of l call for.
+func (p *Pass) find(l *layer, o layerOptions) byteClass {
+	f := &p.finder
+	var seen byteClass
+	if o.memory != nil {
+		seen = o.memory.seen
+	} else {
+		seen = p.findShapes(l)
+	}
+	if o.exact {
+		f.findValues(l, p.values)
+	}
+	if len(l.text) >= shortestRun || o.exact {
+		p.findEncoded(l, o.nested, o.exact)
+	}
+	if o.typed {
+		return seen
+	}
+	if seen&isEqual != 0 {
+		f.findParameters(l, o.query, o.query || o.target)
+	}
+	if seen&isColon != 0 {
+		f.findMembers(l)
+		if seen&isAt != 0 && strings.Contains(l.text, "://") {
+			f.findUserinfo(l)
+		}
+	}
+	return seen
+}
+
+func (p *Pass) findShapes(l *layer) byteClass {
+	f := &p.finder
+	var seen byteClass
+	first := len(f.hits)
+	seen, f.hits = scan(l.text, f.hits)
+	for _, h := range f.hits[first:] {
+		f.markText(l, h.start, h.end, h.rule)
+	}
+	f.hits = f.hits[:first]
+	return seen
+}

@@ -1,0 +1,61 @@
+package secret
+
+import (
+	"sync"
+
+	"github.com/keytrail/keytrail/internal/event"
+	"github.com/keytrail/keytrail/internal/fingerprint"
+)
+
+// Options configure a Sealer.
+type Options struct {
+	// Issuer names who issues the ids behind kc fingerprints. Empty means the record's source, else its service.
+	Issuer string
+}
+
+// Sealer finds, fingerprints and removes the credentials of records. It is safe for concurrent use.
+type Sealer struct {
+	keys   interface{ Ring() *fingerprint.Ring }
+	issuer string
+	passes sync.Pool
+}
+
+// New makes a Sealer that stamps with whatever ring keys gives at the time.
+func New(keys interface{ Ring() *fingerprint.Ring }, o Options) *Sealer {
+	s := &Sealer{keys: keys, issuer: o.Issuer}
+	s.passes.New = func() any { return newPass(s) }
+	return s
+}
+
+// Outcome says what sealing one record did.
+type Outcome struct {
+	Failed   bool     // the record was cut to its skeleton
+	Dropped  int      // credentials beyond the eight of one request
+	Redacted int      // strings from which something was removed
+	Oldest   []string // fingerprints under the oldest live epoch, primary first, for event.ContentID
+}
+
+// Begin starts the same work for a representation other than event.Record. The caller must End the pass.
+func (s *Sealer) Begin(issuer string) *Pass {
+	p := s.passes.Get().(*Pass)
+	p.begin(s.keys.Ring(), issuer)
+	return p
+}
+
+// Record finds the credentials of r, stamps its token attributes and scrubs every string. It consumes r.Auth.
+func (s *Sealer) Record(r *event.Record) Outcome {
+	p := s.Begin(s.issuerOf(r))
+	defer p.End()
+	p.lookRecord(r)
+	return p.sealRecord(r)
+}
+
+func (s *Sealer) issuerOf(r *event.Record) string {
+	if s.issuer != "" {
+		return s.issuer
+	}
+	if source := r.Attrs.Str(event.KeySource); source != "" {
+		return source
+	}
+	return r.Resource.Str(event.KeyServiceName)
+}

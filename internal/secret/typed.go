@@ -1,0 +1,117 @@
+package secret
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/keytrail/keytrail/internal/event"
+)
+
+// typed lists the keys whose values come from a closed or parsed domain. A caller can choose a credential that
+// equals one of them ("GET", its own address), so they are never scrubbed by exact value: otherwise the attacker
+// would choose which evidence disappears.
+var typed = keySet(
+	event.KeyServiceName, event.KeyServiceNamespace, event.KeyDeploymentEnv,
+	event.KeyMethod, event.KeyScheme, event.KeyServerAddress, event.KeyServerPort, event.KeyProtocolVersion,
+	event.KeyRequestBodySize, event.KeyRequestSize, event.KeyRoute, event.KeyStatus, event.KeyRespBodySize,
+	event.KeyRespSize, event.KeyClientAddress, event.KeyClientPort, event.KeyPeerAddress,
+	event.KeyClientAS, event.KeyClientASOrg, event.KeyClientCountry,
+	event.KeyEventID, event.KeyRequestKey, event.KeyTimeClaimed, event.KeyCapture, event.KeySource, event.KeyFormat,
+	event.KeyAnsweredBy, event.KeyUpstreamStatus, event.KeyDenyReason, event.KeyDuration, event.KeyUpstreamTime,
+	event.KeyRedaction, event.KeySanitized, event.KeyTokensDropped,
+	event.KeyRingID, event.KeyRingEpoch, event.KeyRingCheck,
+	event.KeyFingerprint, event.KeyFingerprintPrev, event.KeyPrincipal, event.KeyPrincipalPrev,
+	event.KeyPrincipalClaimed, event.KeyPrincipalBasis, event.KeyOthers, event.KeyTokenScheme,
+	event.KeyTokenFormat, event.KeyTokenChecksum, event.KeyTokenTruncated,
+	event.KeyTokenState, event.KeyOwnerPseudonym, event.KeyOwnerType,
+	"http.method", "http.status_code", "http.scheme", "http.flavor", "net.peer.ip", "net.peer.port", "net.host.name",
+	"net.host.port", "network.peer.port", "network.local.address", "network.local.port", "network.transport",
+	"network.type", "network.protocol.name", "service.version", "service.instance.id", "http.client_ip",
+)
+
+// skeleton lists what may be kept of a record whose redaction failed, and for long of any record: pseudonymous
+// fields only. A client address must be cut with CutAddress first.
+var skeleton = keySet(
+	event.KeyEventID, event.KeyTimeClaimed, event.KeySource, event.KeyCapture, event.KeyFormat,
+	event.KeyServiceName, event.KeyServiceNamespace, event.KeyDeploymentEnv,
+	event.KeyMethod, event.KeyRoute, event.KeyTemplate, event.KeyStatus,
+	event.KeyAnsweredBy, event.KeyUpstreamStatus, event.KeyDenyReason, event.KeyErrorType,
+	event.KeyDuration, event.KeyUpstreamTime,
+	event.KeyRequestBodySize, event.KeyRequestSize, event.KeyRespBodySize, event.KeyRespSize,
+	event.KeyFingerprint, event.KeyFingerprintPrev, event.KeyOthers, event.KeyTokensDropped,
+	event.KeyPrincipal, event.KeyPrincipalPrev, event.KeyPrincipalClaimed, event.KeyPrincipalBasis,
+	event.KeyTokenScheme, event.KeyTokenLocation, event.KeyTokenFormat, event.KeyTokenChecksum,
+	event.KeyTokenTruncated, event.KeyTokenState, event.KeyOwnerPseudonym,
+	event.KeyClientAddress, event.KeyClientAS, event.KeyClientASOrg, event.KeyClientCountry, keyAgentFamily,
+	event.KeyRedaction, event.KeySanitized, event.KeyRingID, event.KeyRingEpoch, event.KeyRingCheck,
+	event.KeyAlertID, event.KeyAlertState, event.KeyAlertDetector, event.KeyAlertSeverity, event.KeyAlertReasons,
+	event.KeyAlertObserved, event.KeyAlertBaseline, event.KeyAlertCount, event.KeyAlertExplanation,
+	event.KeyAlertNext, event.KeyAlertStart, event.KeyAlertEnd,
+)
+
+// keyAgentFamily is the semantic convention's name for the program behind an agent string, without its details.
+const keyAgentFamily = "user_agent.name"
+
+// Typed reports whether key holds a time, method, status, address, port, service, size or named route: what exact
+// values never remove.
+func Typed(key string) bool {
+	_, ok := typed[key]
+	return ok
+}
+
+// Skeleton reports whether key is one of the pseudonymous fields of an event. The client address among them is to
+// be kept as CutAddress gives it.
+func Skeleton(key string) bool {
+	_, ok := skeleton[key]
+	return ok
+}
+
+// CutAddress reduces an address to its /24 or /48 network; what is not an address becomes empty.
+func CutAddress(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		ap, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return ""
+		}
+		a = ap.Addr()
+	}
+	a = a.Unmap().WithZone("")
+	bits := 48
+	if a.Is4() {
+		bits = 24
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return p.Addr().String()
+}
+
+// wellTyped reports whether value looks like what its typed key promises. Only then is it spared by exact values:
+// a method or a host name made of a whole token is no method and no host name.
+func wellTyped(key, value string) bool {
+	switch key {
+	case event.KeyMethod, "http.method":
+		return len(value) <= longestMethod && strings.Trim(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == ""
+	case event.KeyServerAddress, "net.host.name":
+		if _, err := netip.ParseAddr(value); err == nil {
+			return true
+		}
+		return len(value) < longestBareHost || strings.ContainsAny(value, ".:")
+	}
+	return true
+}
+
+const (
+	longestMethod   = 24 // UPDATEREDIRECTREF, the longest registered one, has 17
+	longestBareHost = 20 // a name without a dot; longer ones are as likely a token in the Host header
+)
+
+func keySet(keys ...string) map[string]struct{} {
+	m := make(map[string]struct{}, len(keys))
+	for _, k := range keys {
+		m[k] = struct{}{}
+	}
+	return m
+}
