@@ -1,0 +1,130 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/keytrail/keytrail/internal/event"
+	"github.com/keytrail/keytrail/internal/gateway/jsondoc"
+)
+
+// Names of the formats.
+const (
+	FormatAuto    = "auto"
+	FormatKong    = "kong"
+	FormatNginx   = "nginx"
+	FormatEnvoy   = "envoy"
+	FormatTraefik = "traefik"
+	FormatJSON    = "json"
+)
+
+// Formats lists the names New takes.
+func Formats() []string {
+	return []string{FormatAuto, FormatKong, FormatNginx, FormatEnvoy, FormatTraefik, FormatJSON}
+}
+
+// Options are what a source may configure of its parser.
+type Options struct {
+	// Mapping names, for the json format, the field that holds an attribute: attribute key → dotted path, with a
+	// unit (ns, us, ms, s) after a space where the attribute is a duration.
+	Mapping map[string]string
+	// TrustedProxies are the networks whose X-Forwarded-For counts.
+	TrustedProxies []netip.Prefix
+}
+
+// Parser reads one record of a format.
+type Parser interface {
+	// Parse appends to r what raw says of one request, under the keys of an event, and returns the time the
+	// gateway claims it began, zero where it gives none. The strings of r share one copy of raw. What a refused
+	// record leaves in r is of no use: the error is a *RejectError and r wants its Reset.
+	//
+	// A Parser is safe for concurrent use.
+	Parse(raw []byte, r *event.Record) (claimed time.Time, err error)
+}
+
+// New returns the parser of a format.
+func New(format string, o Options) (Parser, error) {
+	p := &parser{proxies: slices.Clone(o.TrustedProxies)}
+	m, err := newMapping(o.Mapping)
+	if err != nil {
+		return nil, err
+	}
+	switch format {
+	case FormatAuto:
+		p.fill = func(d *draft) error { return fillSniffed(d, m) }
+	case FormatKong:
+		p.fill = fillKong
+	case FormatNginx:
+		p.fill = fillNginx
+	case FormatEnvoy:
+		p.fill = fillEnvoy
+	case FormatTraefik:
+		p.fill = fillTraefik
+	case FormatJSON:
+		p.fill = func(d *draft) error { return fillObject(d, m) }
+	default:
+		return nil, fmt.Errorf("format: must be one of %s, found %q", strings.Join(Formats(), ", "), format)
+	}
+	if len(o.Mapping) > 0 && format != FormatJSON && format != FormatAuto {
+		return nil, fmt.Errorf("mapping: only format json takes one, found format %q", format)
+	}
+	return p, nil
+}
+
+type parser struct {
+	fill    func(*draft) error
+	proxies []netip.Prefix
+}
+
+// drafts are pooled with their document; one that a huge record has blown up is left to the collector.
+var drafts = sync.Pool{New: func() any { return new(draft) }}
+
+const maxPooledNodes = 1 << 12
+
+func (p *parser) Parse(raw []byte, r *event.Record) (time.Time, error) {
+	if len(raw) > MaxRecordBytes {
+		return time.Time{}, reject(ReasonTooLarge)
+	}
+	d := drafts.Get().(*draft)
+	d.begin(string(raw), r)
+	claimed, err := p.parse(d)
+	if d.release(); d.doc.Size() <= maxPooledNodes {
+		drafts.Put(d)
+	}
+	return claimed, err
+}
+
+func (p *parser) parse(d *draft) (time.Time, error) {
+	d.text = strings.TrimSpace(d.text)
+	if d.text == "" {
+		return time.Time{}, reject(ReasonEmpty)
+	}
+	if err := p.fill(d); err != nil {
+		return time.Time{}, err
+	}
+	if !d.namesRequest() {
+		return time.Time{}, reject(ReasonMissingFields)
+	}
+	return d.finish(p.proxies), nil
+}
+
+// object reads the draft's text as a JSON object.
+func (d *draft) object() error {
+	err := d.doc.Parse(d.text, jsondoc.Limits{Depth: MaxDepth, Nodes: MaxFields})
+	switch {
+	case errors.Is(err, jsondoc.ErrTooDeep):
+		return reject(ReasonTooDeep)
+	case errors.Is(err, jsondoc.ErrTooMany):
+		return reject(ReasonTooManyFields)
+	case err != nil:
+		return reject(ReasonMalformedJSON)
+	case d.doc.Node(0).Kind != jsondoc.Object:
+		return reject(ReasonNotAnObject)
+	}
+	return nil
+}
