@@ -1,0 +1,16 @@
+// Package archive is the on-disk format of Keytrail's trail: sorted Parquet blocks, one set for each closed journal
+// segment, made visible by one commit object, in a bucket that may be a local directory or an object store.
+//
+//	v1/class=<name>/dt=<event day>/<writer>-<segment>-<content hash>.parquet   the rows of one class and one day
+//	_commit/<flush day>/<writer>-<segment>.json                               the commit: what makes blocks visible
+//	_classes/<hash>.json                                                      a retention class as it was when it wrote
+//	_ring/<ring>-<epoch>.json                                                 the check value of a key epoch in use
+//	_alias/<xx>/<hash>.json                                                   an owner's random pseudonym, deletable
+//
+// A block holds one row for each fingerprint of an event, sorted by fingerprint, time and event id, so that one
+// token's day is one run of rows: a search reads the commit, a bloom filter of 32 bytes, the page index, and the
+// pages of that run. Nothing is visible before its commit and a commit never changes, so a crash at any point is
+// repaired by doing the segment again: the same records give the same bytes under the same keys.
+//
+// The package knows nothing of the Collector.
+package archive
