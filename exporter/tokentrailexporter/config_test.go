@@ -1,0 +1,76 @@
+package tokentrailexporter
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+
+	"github.com/keytrail/keytrail/internal/archive"
+)
+
+func load(t *testing.T, name string) (*Config, error) {
+	t.Helper()
+	file, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	sub, err := file.Sub("token_trail/" + name)
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	if err := sub.Unmarshal(cfg); err != nil {
+		return nil, err
+	}
+	return cfg, confmap.Validate(cfg)
+}
+
+func TestDefaultConfig(t *testing.T) {
+	cfg, err := load(t, "default")
+	require.NoError(t, err)
+	require.Equal(t, createDefaultConfig(), cfg)
+	require.Equal(t, "data/journal", cfg.Journal.Directory)
+	require.Equal(t, "data/archive", cfg.Archive.Directory)
+	var names []string
+	for _, c := range cfg.Classes {
+		names = append(names, c.Class.Name)
+	}
+	require.Equal(t, []string{"full", "trail", "security"}, names)
+}
+
+func TestEveryKey(t *testing.T) {
+	cfg, err := load(t, "all")
+	require.NoError(t, err)
+	require.Equal(t, &Config{
+		Journal: JournalConfig{
+			Directory: "/var/lib/keytrail/journal", MaxSize: 1 << 30, SegmentSize: 16 << 20, SegmentAge: 5 * time.Second,
+		},
+		Archive:       ArchiveConfig{Directory: "/var/lib/keytrail/archive"},
+		SweepInterval: 10 * time.Minute,
+		Classes: []ClassConfig{{
+			Class: archive.Class{Name: "denied", Keep: 720 * time.Hour, Fields: []string{archive.FieldsSkeleton}},
+			When:  `log.attributes["http.response.status_code"] == 403`,
+		}},
+	}, cfg, "the shipped classes are replaced, not added to")
+}
+
+func TestWrongConfigs(t *testing.T) {
+	f := func(name string, want ...string) {
+		t.Helper()
+		_, err := load(t, name)
+		for _, w := range want {
+			require.ErrorContains(t, err, w)
+		}
+	}
+	f("no_directory", "journal: `directory` must be set", "archive: `directory` must be set")
+	f("same_directory", "`journal::directory` and `archive::directory` must lie apart, found \"./data\" and \"./data/archive\"")
+	f("sizes", "journal: `max_size` (4194304) must be at least twice `segment_size` (3145728)")
+	f("tiny", "`segment_size` must be at least 1048576, found 4096", "`segment_age` must be at least 1s, found 1ms",
+		"`sweep_interval` must be at least 1m0s, found 1s")
+	f("no_class", "`classes` must name at least one class")
+	f("twice", "`classes` must have different names, found \"full\" twice")
+	f("condition", "classes::0: `when` ")
+	f("class", "classes::0::class: `keep` must be at least a day")
+	f("mode", "`owner` must be one of")
+	f("unknown", "retention")
+}
