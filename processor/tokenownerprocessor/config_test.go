@@ -1,0 +1,80 @@
+package tokenownerprocessor
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+
+	"github.com/keytrail/keytrail/internal/owner"
+)
+
+func TestConfig(t *testing.T) {
+	conf, err := confmaptest.LoadConf("testdata/config.yaml")
+	require.NoError(t, err)
+	expect := func(id string, edit func(*Config)) {
+		t.Helper()
+		want := createDefaultConfig().(*Config)
+		edit(want)
+		sub, err := conf.Sub(id)
+		require.NoError(t, err)
+		got := createDefaultConfig().(*Config)
+		require.NoError(t, sub.Unmarshal(got))
+		require.NoError(t, confmap.Validate(got))
+		require.Equal(t, want, got)
+	}
+	expect("token_owner", func(*Config) {})
+	expect("token_owner/all", func(c *Config) {
+		c.Keyring.Path = "/etc/keytrail/keyring.yaml"
+		c.Source, c.Issuer = "nginx-eu", "shop"
+		c.Parse, c.ParseAttribute = "json", "log.line"
+		c.Mapping = map[string]string{"http.request.method": "verb"}
+		c.TrustedProxies = []string{"10.0.0.0/8", "fd00::/8"}
+		c.Backfill = 2160 * time.Hour
+		c.Owners.File = configoptional.Some(OwnerFileConfig{Path: "/etc/keytrail/owners.csv", Interval: time.Minute})
+	})
+	expect("token_owner/agent_upstream", func(c *Config) { c.TrustUpstream = true })
+	expect("token_owner/file_defaults", func(c *Config) {
+		c.Owners.File = configoptional.Some(OwnerFileConfig{Path: "owners.yaml", Interval: owner.DefaultInterval})
+	})
+}
+
+func TestBadConfigurationsNameKeyRuleAndValue(t *testing.T) {
+	bad := func(want string, conf map[string]any) {
+		t.Helper()
+		cfg := createDefaultConfig()
+		require.NoError(t, confmap.NewFromStringMap(conf).Unmarshal(cfg))
+		require.EqualError(t, confmap.Validate(cfg), want)
+	}
+	bad("`source` must be 1 to 64 bytes, found 0", map[string]any{"source": ""})
+	bad("`source` must be printable ASCII without spaces, found \"a b\"", map[string]any{"source": "a b"})
+	bad("`issuer` must be printable ASCII without spaces, found \"é\"", map[string]any{"issuer": "é"})
+	bad("`parse` must be one of auto, kong, nginx, envoy, traefik, json, found \"caddy\"", map[string]any{"parse": "caddy"})
+	bad("`parse_attribute`, `mapping` and `trusted_proxies` need `parse`, found none", map[string]any{"parse_attribute": "x"})
+	bad("`trusted_proxies::1` must be a network such as 10.0.0.0/8, found \"10.0.0.1\"",
+		map[string]any{"parse": "nginx", "trusted_proxies": []any{"10.0.0.0/8", "10.0.0.1"}})
+	bad("`backfill` must be at least 720h0m0s, found 1h0m0s", map[string]any{"backfill": "1h"})
+	file := func(conf map[string]any) map[string]any {
+		return map[string]any{"owners": map[string]any{"file": conf}}
+	}
+	bad("owners::file: `path` must be set", file(map[string]any{"interval": "1m"}))
+	bad("owners::file: `path` must end in .yaml, .yml or .csv, found \"owners.json\"", file(map[string]any{"path": "/x/owners.json"}))
+	bad("owners::file: `interval` must be at least 1s, found 1ms", file(map[string]any{"path": "owners.csv", "interval": "1ms"}))
+
+	cfg := createDefaultConfig()
+	require.NoError(t, confmap.NewFromStringMap(map[string]any{
+		"parse": "json", "mapping": map[string]any{"token.fingerprint": "fp"},
+	}).Unmarshal(cfg))
+	require.Error(t, confmap.Validate(cfg), "a line must not set what only Keytrail may say")
+}
+
+func TestFactory(t *testing.T) {
+	f := NewFactory()
+	require.Equal(t, component.MustNewType("token_owner"), f.Type())
+	require.NoError(t, componenttest.CheckConfigStruct(f.CreateDefaultConfig()))
+}

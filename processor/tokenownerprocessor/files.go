@@ -1,0 +1,148 @@
+package tokenownerprocessor
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.uber.org/zap"
+
+	"github.com/keytrail/keytrail/internal/fingerprint"
+	"github.com/keytrail/keytrail/internal/gateway"
+	"github.com/keytrail/keytrail/internal/owner"
+)
+
+// files is what the processors of one configuration share: the key ring and the owner directory, followed as they
+// change, and the routes learned. The collector makes a processor for each signal and pipeline of a component id, and
+// a directory of a million rows should be in memory once.
+type files struct {
+	keyring *fingerprint.Keyring
+	book    *owner.Book // nil without `owners`
+	routes  gateway.Templates
+
+	logger *zap.Logger
+	told   *reporter
+
+	mu       sync.Mutex
+	hosts    map[*tokenOwner]component.Host
+	failures map[string]error // by input; the component is well while it is empty
+}
+
+// Inputs of the reload counter.
+const (
+	inputKeyring = "keyring"
+	inputOwners  = "owners"
+)
+
+// inUse holds the files of every started configuration. It is a package variable because nothing but the address
+// of the configuration ties the instances of one component id together.
+var inUse = struct {
+	sync.Mutex
+	byConfig map[*Config]*files
+}{byConfig: make(map[*Config]*files)}
+
+// acquire opens the files of p's configuration, or joins those who have.
+func acquire(p *tokenOwner, host component.Host) (*files, error) {
+	inUse.Lock()
+	defer inUse.Unlock()
+	f, ok := inUse.byConfig[p.cfg]
+	if !ok {
+		f = &files{
+			logger: p.logger, told: p.told,
+			hosts: make(map[*tokenOwner]component.Host), failures: make(map[string]error),
+		}
+	}
+	f.join(p, host)
+	if ok {
+		return f, nil
+	}
+	if err := f.load(p.cfg); err != nil {
+		return nil, err
+	}
+	inUse.byConfig[p.cfg] = f
+	return f, nil
+}
+
+// release leaves the files; the last one closes them.
+func (f *files) release(p *tokenOwner) error {
+	inUse.Lock()
+	defer inUse.Unlock()
+	f.mu.Lock()
+	delete(f.hosts, p)
+	left := len(f.hosts)
+	f.mu.Unlock()
+	if left > 0 {
+		return nil
+	}
+	delete(inUse.byConfig, p.cfg)
+	if f.book != nil {
+		f.book.Close()
+	}
+	return f.keyring.Close()
+}
+
+// join makes the component's health known to one more instance.
+func (f *files) join(p *tokenOwner, host component.Host) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hosts[p] = host
+	for _, input := range slices.Sorted(maps.Keys(f.failures)) {
+		componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(f.failures[input]))
+	}
+}
+
+// load opens the key ring, without which nothing can be sealed, and the directory, without which it can.
+func (f *files) load(cfg *Config) error {
+	keyring, err := fingerprint.Open(fingerprint.ResolvePath(cfg.Keyring.Path), fingerprint.Options{
+		Create:   cfg.Keyring.Create,
+		OnReload: func(err error) { f.reloaded(inputKeyring, err) },
+	})
+	if err != nil {
+		return err
+	}
+	f.keyring = keyring
+	c := cfg.Owners.File.Get()
+	if c == nil {
+		return nil
+	}
+	f.book = owner.Open(owner.Options{
+		Path: c.Path, Interval: c.Interval, Ring: keyring.Ring,
+		OnReload: func(rows int, err error) {
+			if err != nil {
+				err = fmt.Errorf("owner file %s: %w", c.Path, err)
+			}
+			f.told.rows(context.Background(), rows)
+			f.reloaded(inputOwners, err)
+		},
+	})
+	return nil
+}
+
+// reloaded counts a change of a file, and tells the health of the component when that changes.
+func (f *files) reloaded(input string, err error) {
+	f.told.reload(context.Background(), input, err == nil)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.failures[input] = err
+		f.logger.Error("file refused, what was read before stays in use", zap.String("input", input), zap.Error(err))
+		f.report(componentstatus.NewRecoverableErrorEvent(err))
+		return
+	}
+	f.logger.Info("file in use", zap.String("input", input))
+	_, was := f.failures[input]
+	delete(f.failures, input)
+	if was && len(f.failures) == 0 {
+		f.report(componentstatus.NewEvent(componentstatus.StatusOK))
+	}
+}
+
+func (f *files) report(ev *componentstatus.Event) {
+	for _, host := range f.hosts {
+		componentstatus.ReportStatus(host, ev)
+	}
+}
