@@ -55,7 +55,7 @@ func (k *kong) top(i int, n *jsondoc.Node) bool {
 	case "client_ip":
 		d.client = textOf(n)
 	case "started_at":
-		d.start = parseTime(textOf(n))
+		d.start = parseMillis(textOf(n))
 		return !d.start.IsZero()
 	case "upstream_status":
 		k.upstream = textOf(n)

@@ -41,6 +41,15 @@ func parseTime(s string) time.Time {
 	return time.Time{}
 }
 
+// parseMillis reads milliseconds since 1970, of a gateway that writes no other unit: a lying 1 is then a time in 1970,
+// which the caller bounds and keeps as claimed. What is no whole number may still be a time of another form.
+func parseMillis(s string) time.Time {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 {
+		return time.UnixMilli(n).UTC()
+	}
+	return parseTime(s)
+}
+
 // parseEpoch reads a number since 1970. The unit follows from its size: seconds, milliseconds, microseconds or
 // nanoseconds of the years 1973 to 5138 do not overlap. The fraction is read as digits, since a float64 does not
 // hold nanoseconds.

@@ -1,0 +1,258 @@
+package apilogreceiver
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"github.com/keytrail/keytrail/internal/event"
+	"github.com/keytrail/keytrail/internal/event/plogevent"
+	"github.com/keytrail/keytrail/internal/fingerprint"
+	"github.com/keytrail/keytrail/internal/gateway"
+	"github.com/keytrail/keytrail/internal/secret"
+)
+
+// reasonInternal is the rejection of a record that a parser failed on: our fault, seen and counted.
+const reasonInternal = "internal"
+
+// intake turns one body into sealed events. It is taken from a pool: records, maps and buffers are used again.
+type intake struct {
+	src       *source
+	format    string
+	parser    gateway.Parser
+	ring      *fingerprint.Ring
+	templates *templates
+	limits    *Limits
+	arrival   time.Time
+
+	body    []byte
+	digest  string         // of the body, once a record needs it
+	seen    map[string]int // content id → how many of it this body held so far
+	rec     event.Record
+	untimed bool // the record at hand names no time
+	groups  grouping
+	tally   tally
+}
+
+var intakes = sync.Pool{New: func() any { return &intake{seen: make(map[string]int)} }}
+
+// keepEntries is how large a map or list may have grown to be used again: above it one odd body would hold memory
+// for good.
+const keepEntries = 4096
+
+func (in *intake) free() {
+	if len(in.seen) > keepEntries || len(in.groups.byKey) > keepEntries || cap(in.rec.Attrs) > keepEntries {
+		return
+	}
+	clear(in.seen)
+	in.rec.Reset()
+	in.groups.reset()
+	in.tally.reset()
+	*in = intake{seen: in.seen, rec: in.rec, groups: in.groups, tally: in.tally}
+	intakes.Put(in)
+}
+
+// run takes every record of the body. The error is gateway's *SplitError; anything wrong with one record is in the
+// tally.
+func (in *intake) run(body []byte) (plog.Logs, error) {
+	in.body = body
+	ld := plog.NewLogs()
+	in.groups.into = ld
+	records, err := gateway.Split(body, in.limits.MaxRecords)
+	if err != nil {
+		return ld, err
+	}
+	for i, raw := range records {
+		if reason := in.take(i, raw); reason != "" {
+			in.tally.reject(i, reason)
+		}
+	}
+	return ld, nil
+}
+
+// take is the way of one record; it returns the reason for which it goes no further.
+func (in *intake) take(index int, raw []byte) (reason string) {
+	r := &in.rec
+	r.Reset()
+	if len(raw) > in.limits.MaxRecordBytes {
+		in.tally.oversized++
+		return string(gateway.ReasonTooLarge)
+	}
+	claimed, reason := in.parse(raw)
+	if reason != "" {
+		return reason
+	}
+	in.untimed = claimed.IsZero()
+	if r.BoundTime(claimed, in.arrival, in.src.window) {
+		in.tally.outOfBounds++
+	}
+	r.Name = event.NameRequest
+	r.Severity = event.SeverityOf(r.Attrs.Int(event.KeyStatus))
+	if r.Resource.Str(event.KeyServiceName) == "" {
+		r.Resource.Set(event.KeyServiceName, event.String(in.src.service))
+	}
+	r.Attrs.Set(event.KeyCapture, event.String(event.CaptureLog))
+	r.Attrs.Set(event.KeySource, event.String(in.src.name))
+
+	out := in.seal()
+	in.identify(index, out)
+	in.tally.accept(r, out)
+	plogevent.Write(r, in.groups.of(r).AppendEmpty())
+	return ""
+}
+
+// parse is a boundary for panics: hostile input that trips a parser costs its own record only.
+func (in *intake) parse(raw []byte) (claimed time.Time, reason string) {
+	defer func() {
+		if recover() != nil {
+			reason = reasonInternal
+		}
+	}()
+	claimed, err := in.parser.Parse(raw, &in.rec)
+	if err != nil {
+		var rejected *gateway.RejectError
+		if errors.As(err, &rejected) {
+			return claimed, string(rejected.Reason)
+		}
+		return claimed, reasonInternal
+	}
+	return claimed, ""
+}
+
+// seal replaces the credentials. A record that trips the sealer goes on as what cannot hold a credential: a request
+// is never absent because its content was hostile.
+func (in *intake) seal() (out secret.Outcome) {
+	defer func() {
+		if recover() != nil {
+			bare(&in.rec, in.src)
+			out = secret.Outcome{Failed: true}
+		}
+	}()
+	return in.src.sealer.Record(&in.rec)
+}
+
+// identify gives the sealed record its ids and its template. The template comes after the id: what was learned of a
+// service may change between a send and its retry, the id may not.
+func (in *intake) identify(index int, out secret.Outcome) {
+	r := &in.rec
+	requestID := r.Attrs.Str(event.KeyRequestID)
+	var id string
+	if requestID != "" && !out.Failed {
+		id = in.contentID(out.Oldest)
+	} else {
+		id = event.BodyID(in.src.name, in.bodyDigest(), index)
+	}
+	r.Attrs.Set(event.KeyEventID, event.String(id))
+	if key := event.RequestKey(r.TraceID, r.Attrs.Str(event.KeyFingerprint), requestID, in.src.name); key != "" {
+		r.Attrs.Set(event.KeyRequestKey, event.String(key))
+	}
+	if _, named := r.Attrs.Get(event.KeyRoute); named {
+		return
+	}
+	service := r.Resource.Str(event.KeyServiceName)
+	if t := in.templates.of(service, r.Attrs.Str(event.KeyPath), r.Attrs.Int(event.KeyStatus)); t != "" {
+		r.Attrs.Set(event.KeyTemplate, event.String(t))
+	}
+}
+
+// contentID gives records of one body that say the same their ordinals, so that equal lines stay as many as they
+// were and a re-sent body repeats each.
+func (in *intake) contentID(oldest []string) string {
+	if in.untimed { // its time is the arrival, which a re-send changes
+		arrival := in.rec.Time
+		in.rec.Time = 0
+		defer func() { in.rec.Time = arrival }()
+	}
+	id := event.ContentID(in.src.name, &in.rec, oldest, 0)
+	n := in.seen[id]
+	in.seen[id] = n + 1
+	if n == 0 {
+		return id
+	}
+	return event.ContentID(in.src.name, &in.rec, oldest, n)
+}
+
+// bodyDigest is keyed: a body is guessable where a line of it is.
+func (in *intake) bodyDigest() string {
+	if in.digest == "" {
+		in.digest = in.ring.BodyDigest(sha256.Sum256(in.body))
+	}
+	return in.digest
+}
+
+// methods are the values that tell a method from a credential written in its place.
+var methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
+
+// bare cuts a record that nobody sealed down to its numbers and to words that cannot hold a credential.
+func bare(r *event.Record, src *source) {
+	r.Attrs.Delete(func(key string, v event.Value) bool {
+		switch key {
+		case event.KeyCapture, event.KeySource, event.KeyTimeClaimed:
+			return false
+		case event.KeyMethod:
+			return !slices.Contains(methods, v.Str())
+		}
+		number := v.Kind() == event.KindInt || v.Kind() == event.KindDouble || v.Kind() == event.KindBool
+		return !number || !secret.Skeleton(key)
+	})
+	r.Attrs.Set(event.KeyRedaction, event.String(event.RedactionFailed))
+	r.Resource = append(r.Resource[:0], event.Attr{Key: event.KeyServiceName, Value: event.String(src.service)})
+	r.Auth = event.Auth{}
+}
+
+// grouping puts records of one resource and scope under one ResourceLogs.
+type grouping struct {
+	into   plog.Logs
+	byKey  map[string]plog.LogRecordSlice
+	key    []byte
+	last   plog.LogRecordSlice
+	lastOK bool
+}
+
+func (g *grouping) reset() {
+	clear(g.byKey)
+	g.into, g.last, g.lastOK = plog.Logs{}, plog.LogRecordSlice{}, false
+}
+
+func (g *grouping) of(r *event.Record) plog.LogRecordSlice {
+	n := len(g.key)
+	g.key = appendGroup(g.key, r)
+	same := g.lastOK && string(g.key[:n]) == string(g.key[n:])
+	g.key = g.key[:copy(g.key, g.key[n:])]
+	if same {
+		return g.last
+	}
+	if g.byKey == nil {
+		g.byKey = make(map[string]plog.LogRecordSlice)
+	}
+	list, ok := g.byKey[string(g.key)]
+	if !ok {
+		rl := g.into.ResourceLogs().AppendEmpty()
+		plogevent.WriteResource(r, rl.Resource())
+		sl := rl.ScopeLogs().AppendEmpty()
+		plogevent.WriteScope(r.Scope, sl.Scope())
+		list = sl.LogRecords()
+		g.byKey[string(g.key)] = list
+	}
+	g.last, g.lastOK = list, true
+	return list
+}
+
+// appendGroup writes what tells groups apart. NUL cannot stand in sealed text.
+func appendGroup(b []byte, r *event.Record) []byte {
+	b = append(b, r.Scope.Ring...)
+	b = append(b, 0, byte(r.Scope.Epoch>>8), byte(r.Scope.Epoch))
+	b = append(b, cmp.Or(r.Scope.Check, "-")...)
+	for i := range r.Resource {
+		b = append(b, 0)
+		b = append(b, r.Resource[i].Key...)
+		b = append(b, 0)
+		b = r.Resource[i].Value.AppendJSON(b)
+	}
+	return b
+}

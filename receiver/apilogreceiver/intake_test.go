@@ -1,0 +1,97 @@
+package apilogreceiver
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/keytrail/keytrail/internal/event"
+	"github.com/keytrail/keytrail/internal/event/plogevent"
+	"github.com/keytrail/keytrail/internal/gateway"
+	"github.com/keytrail/keytrail/internal/secret"
+)
+
+// brokenParser fails as only a fault of ours can, with the record in its panic.
+type brokenParser struct{ gateway.Parser }
+
+func (p brokenParser) Parse(raw []byte, r *event.Record) (time.Time, error) {
+	if len(raw)%2 == 0 {
+		panic(string(raw))
+	}
+	return p.Parser.Parse(raw, r)
+}
+
+func TestAPanicCostsItsOwnRecord(t *testing.T) {
+	r := start(t, testConfig(t))
+	h := testIntake(t, r)
+	h.parser = brokenParser{h.parser}
+	ld, err := h.run([]byte(`{"method":"GET","path":"/aa"} ` + `{"method":"GET","path":"/a"} `))
+	require.NoError(t, err)
+	assert.Equal(t, 1, ld.LogRecordCount())
+	require.Len(t, h.tally.report.Errors, 1)
+	assert.Equal(t, reasonInternal, h.tally.report.Errors[0].Reason)
+}
+
+// A record that trips the sealer is not absent, and nothing in it that could hold a credential is present.
+func TestARecordThatCannotBeSealedIsBare(t *testing.T) {
+	r := start(t, testConfig(t))
+	in := testIntake(t, r)
+	in.src.sealer = nil
+	token := canary(t)
+	body := `{"method":"GET","path":"/v1/` + token + `","status":403,"request_id":"` + token + `","service":"` + token + `",` +
+		`"headers":{"` + token + `":"x","apikey":"` + token + `"}}`
+	ld, err := in.run([]byte(body + "\n" + `{"method":"` + token + `","path":"/"}`))
+	require.NoError(t, err)
+	events := eventsOf(ld)
+	require.Len(t, events, 2)
+	assert.Equal(t, int64(2), in.tally.failed)
+	for _, e := range events {
+		assert.Equal(t, event.RedactionFailed, e.Attrs.Str(event.KeyRedaction))
+		assert.NotEmpty(t, e.Attrs.Str(event.KeyEventID))
+		assert.NotContains(t, string(e.Append(nil)), token)
+	}
+	assert.Equal(t, int64(403), events[0].Attrs.Int(event.KeyStatus))
+	assert.Equal(t, "GET", events[0].Attrs.Str(event.KeyMethod))
+	assert.Empty(t, events[1].Attrs.Str(event.KeyMethod))
+}
+
+// testIntake is an intake of the receiver's own parts, with a source that a test may break.
+func testIntake(t *testing.T, r *rig) *intake {
+	t.Helper()
+	src, err := newSource(SourceConfig{Name: "test", Path: "/ingest/test", Format: gateway.FormatJSON}, r.recv.keys)
+	require.NoError(t, err)
+	return &intake{
+		src: src, parser: src.parsers[gateway.FormatJSON], ring: r.recv.keys.Ring(), limits: &r.recv.cfg.Limits,
+		templates: newTemplates(10, func(string) {}), arrival: time.Now(), seen: make(map[string]int),
+	}
+}
+
+// Records of two services, in any order, stand under two resources with the scope that stamped them.
+func TestRecordsAreGroupedByService(t *testing.T) {
+	r := start(t, testConfig(t))
+	var body []byte
+	for i := range 20 {
+		name := []string{"orders", "billing"}[i/3%2]
+		body = append(body, `{"method":"GET","path":"/","service_name":"`+name+`"}`+"\n"...)
+	}
+	require.Equal(t, 200, r.post("/ingest/json", body).code)
+	ld := r.sink.AllLogs()[0]
+	require.Equal(t, 2, ld.ResourceLogs().Len())
+	want := r.recv.keys.Ring().Scope()
+	for e := range plogevent.Logs(ld) {
+		assert.Equal(t, want, plogevent.ReadScope(e.Scope))
+		assert.Equal(t, event.ScopeName, e.Scope.Name())
+	}
+	assert.Equal(t, 20, ld.LogRecordCount())
+}
+
+func TestSchemesOfTokensAreBounded(t *testing.T) {
+	var ta tally
+	for _, s := range []string{"", "bearer", "made-up", "made-up-2"} {
+		rec := event.Record{Attrs: event.Attrs{{Key: event.KeyTokenScheme, Value: event.String(s)}}}
+		ta.accept(&rec, secret.Outcome{})
+	}
+	assert.Equal(t, map[string]int64{"none": 1, "bearer": 1, "other": 2}, ta.schemes)
+}

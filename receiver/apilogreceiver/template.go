@@ -1,0 +1,134 @@
+package apilogreceiver
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+)
+
+const (
+	// templateServices bounds the services that templates are learned for; a gateway fronts fewer.
+	templateServices = 1000
+
+	// templateDepth is how many segments a template names. What lies deeper is data, not a route.
+	templateDepth = 12
+
+	// A longer segment of a real route is not known; ids, slugs of titles and encoded values are longer.
+	templateSegment = 40
+
+	idSegment = "{id}"
+)
+
+// templates learns which URL templates a service serves. Only an answer that the service itself gave teaches one:
+// whoever scans for paths would else choose what the list holds.
+type templates struct {
+	perService int
+	hit        func(limit string)
+
+	mu    sync.RWMutex
+	known map[string]map[string]struct{}
+}
+
+func newTemplates(perService int, hit func(limit string)) *templates {
+	return &templates{perService: perService, hit: hit, known: make(map[string]map[string]struct{})}
+}
+
+// of returns the template of a sealed path, empty where the service is not known to serve it.
+func (t *templates) of(service, path string, status int64) string {
+	if path == "" || path[0] != '/' {
+		return ""
+	}
+	tmpl := templateOf(path)
+	t.mu.RLock()
+	_, ok := t.known[service][tmpl]
+	t.mu.RUnlock()
+	if ok {
+		return tmpl
+	}
+	if status < http.StatusOK || status >= http.StatusBadRequest || !t.learn(service, tmpl) {
+		return ""
+	}
+	return tmpl
+}
+
+func (t *templates) learn(service, tmpl string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list := t.known[service]
+	if list == nil {
+		if len(t.known) >= templateServices {
+			t.hit(limitServices)
+			return false
+		}
+		list = make(map[string]struct{})
+		t.known[service] = list
+	}
+	if len(list) >= t.perService {
+		t.hit(limitTemplates)
+		return false
+	}
+	list[tmpl] = struct{}{}
+	return true
+}
+
+// templateOf replaces the segments that look like ids.
+func templateOf(path string) string {
+	var b strings.Builder
+	b.Grow(len(path))
+	rest := path[1:]
+	for depth := 0; ; depth++ {
+		if depth == templateDepth {
+			b.WriteString("/{rest}")
+			return b.String()
+		}
+		seg, after, more := strings.Cut(rest, "/")
+		b.WriteByte('/')
+		if isID(seg) {
+			b.WriteString(idSegment)
+		} else {
+			b.WriteString(seg)
+		}
+		if !more {
+			return b.String()
+		}
+		rest = after
+	}
+}
+
+// isID tells an id from a name. A name is short and of letters; a version such as v1 or a name such as s3 has few
+// digits beside them.
+func isID(seg string) bool {
+	if len(seg) > templateSegment {
+		return true
+	}
+	var digits, letters, hexLetters, upper int
+	for i := 0; i < len(seg); i++ {
+		switch c := seg[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case c >= 'a' && c <= 'z':
+			letters++
+			if c <= 'f' {
+				hexLetters++
+			}
+		case c >= 'A' && c <= 'Z':
+			letters++
+			upper++
+			if c <= 'F' {
+				hexLetters++
+			}
+		case c == '-' || c == '_' || c == '.' || c == '~':
+		default:
+			return true // "@", "%", ":", a redaction mark: data
+		}
+	}
+	switch {
+	case digits == 0:
+		return len(seg) >= 20 && upper > 0 && upper < letters // random letters of both cases
+	case letters == 0:
+		return true
+	case letters == hexLetters && digits+letters >= 8:
+		return true // hexadecimal, a UUID among them
+	}
+	return digits >= 4 || digits+letters >= 20
+}
