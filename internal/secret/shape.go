@@ -95,6 +95,10 @@ func matchPEM(s string, i int) (hit, bool) {
 	return h, true
 }
 
+// shortestBotSecret is below the 35 characters that Telegram gives: other bot APIs took over its form of path with
+// secrets of their own length, and digits with a colon before them are sign enough.
+const shortestBotSecret = 16
+
 // matchTelegram takes the token of /bot<id>:<token>/.
 func matchTelegram(s string, i int) (hit, bool) {
 	if !strings.HasPrefix(s[i:], "bot") || i > 0 && s[i-1] != '/' {
@@ -115,11 +119,19 @@ func matchTelegram(s string, i int) (hit, bool) {
 	default:
 		return hit{}, false
 	}
-	end := letterRun(s, j, urlSafe)
-	if end-j < 30 {
+	end := j + segment(s[j:])
+	if end-j < shortestBotSecret {
 		return hit{}, false
 	}
 	return hit{start: i + 3, end: end, rule: formatTelegram}, true
+}
+
+// segment is the length of a path segment, whatever it is made of: a secret of this place may hold escapes.
+func segment(s string) int {
+	if n := strings.IndexAny(s, "/?# \t\r\n\"'<>&,;"); n >= 0 {
+		return n
+	}
+	return len(s)
 }
 
 // matchWebhook takes the secret end of a chat webhook: /services/T…/B…/<secret> and /webhooks/<id>/<secret>.
