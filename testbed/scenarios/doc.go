@@ -1,0 +1,3 @@
+// Package scenarios plays whole stories with the real binaries, real gateways and real faults. It holds only tests,
+// under the build tag scenario; `make test` runs them.
+package scenarios
