@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"strconv"
 	"strings"
 )
@@ -105,7 +106,7 @@ func cardJSON(c Card) any {
 	for _, a := range c.Alerts {
 		alerts = append(alerts, alertJSON(a))
 	}
-	return map[string]any{
+	card := map[string]any{
 		"token.fingerprint": c.Fingerprints, "token.principal": c.Principal, "token.credential_id": c.CredentialID, "token.format": c.Format,
 		"token.owner.id": c.Owner.ID, "token.owner.type": c.Owner.Type, "token.owner.name": c.Owner.Name, "token.owner.team": c.Owner.Team,
 		"token.owner.contact": c.Owner.Contact, "token.owner.source": c.Owner.Source, "token.name": c.Token.Name, "token.id": c.Token.ID,
@@ -114,6 +115,8 @@ func cardJSON(c Card) any {
 		"schemes": counts(c.Scheme), "services": counts(c.Services), "routes": counts(c.Routes), "networks": counts(c.Networks),
 		"agents": counts(c.Agents), "statuses": counts(c.Statuses), "refusals": counts(c.Refusals), "alerts": alerts,
 	}
+	maps.DeleteFunc(card, func(_ string, v any) bool { return v == "" }) // what is not known has no key
+	return card
 }
 
 func cardsCSV(w io.Writer, cards []Card) error {

@@ -28,13 +28,20 @@ func PrintTokens(w io.Writer, o Output, tokens []TokenLine) error {
 		})
 	}
 	rows := make([][]string, 0, len(tokens))
+	if o == CSV {
+		for _, t := range tokens {
+			rows = append(rows, []string{
+				t.Fingerprint, t.Owner, t.OwnerName, t.TokenName, t.State, stamp(t.First), stamp(t.Last), strconv.Itoa(t.Requests), strconv.Itoa(t.Refused),
+			})
+		}
+		return writeCSV(w, []string{
+			"token.fingerprint", "token.owner.id", "token.owner.name", "token.name", "token.state", "first_seen", "last_seen", "requests", "refused",
+		}, rows)
+	}
 	for _, t := range tokens {
 		rows = append(rows, []string{
 			t.Fingerprint, cmp.Or(t.OwnerName, t.Owner), t.TokenName, t.State, stamp(t.Last), strconv.Itoa(t.Requests), strconv.Itoa(t.Refused),
 		})
-	}
-	if o == CSV {
-		return writeCSV(w, []string{"token.fingerprint", "token.owner.name", "token.name", "token.state", "last_seen", "requests", "refused"}, rows)
 	}
 	return writeTable(w, []column{
 		{name: "TOKEN"}, {name: "OWNER", limit: 24}, {name: "NAME", limit: 24}, {name: "STATE"}, {name: "LAST SEEN"},

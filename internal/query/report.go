@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -19,10 +20,17 @@ type Report struct {
 	Undecided    int             // events that are left out because too little of them is kept to tell whether they match
 }
 
+// maxNamed is how many unreadable parts are named: a lost disk has thousands.
+const maxNamed = 10
+
 // Warnings are the sentences a person must see beside the answer.
 func (r *Report) Warnings() []string {
 	var out []string
-	for _, err := range r.Unreadable {
+	for i, err := range r.Unreadable {
+		if i == maxNamed {
+			out = append(out, fmt.Sprintf("could not be read: %d more", len(r.Unreadable)-i))
+			break
+		}
 		out = append(out, fmt.Sprintf("could not be read: %v", err))
 	}
 	for _, class := range r.Blind {
@@ -45,6 +53,9 @@ func (r *Report) stamped(s event.Scope) {
 	e := archive.Epoch(s)
 	if e.Ring != "" && !slices.Contains(r.Epochs, e) {
 		r.Epochs = append(r.Epochs, e)
+		slices.SortFunc(r.Epochs, func(a, b archive.Epoch) int {
+			return cmp.Or(cmp.Compare(a.Ring, b.Ring), cmp.Compare(a.Epoch, b.Epoch))
+		})
 	}
 }
 

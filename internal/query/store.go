@@ -3,6 +3,7 @@ package query
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -14,7 +15,7 @@ import (
 	"github.com/keytrail/keytrail/internal/journal"
 )
 
-// MaxEvents bounds what one answer holds in memory: at about 2 KB an event it is 2 GB, more than anybody reads.
+// MaxEvents bounds what one answer holds in memory: at about 3 KB an event it is 3 GB, more than anybody reads.
 // A longer answer is an error that names the filters, never a shorter answer.
 const MaxEvents = 1_000_000
 
@@ -43,6 +44,11 @@ func (s *Store) Rows(ctx context.Context, sel archive.Selection) (iter.Seq2[arch
 		}
 		hits, blocks := s.reader.Search(ctx, sel)
 		for h, err := range hits {
+			var commit *archive.CommitError
+			if errors.As(err, &commit) { // no commit at all could be read: what the journal gave still stands
+				rep.Unreadable = append(rep.Unreadable, err)
+				continue
+			}
 			if !yield(h, err) {
 				return
 			}
