@@ -13,8 +13,8 @@ VERSION = $(shell sed -n 's/^  version: *//p' builder-config.yaml)
 BIN := bin
 
 # Packages in which goroutines share state: they also run under the race detector.
-RACY := ./internal/fingerprint/... ./internal/secret/... ./internal/journal/... ./internal/detect/... \
-	./internal/owner/... ./receiver/... ./processor/... ./connector/... ./exporter/... ./extension/...
+RACY := ./internal/fingerprint/... ./internal/secret/... ./internal/journal/... ./internal/owner/... ./internal/query/... \
+	./internal/ship/... ./receiver/... ./processor/... ./connector/... ./exporter/... ./extension/...
 
 .PHONY: help build demo test lint generate bench fuzz ocb clean
 
@@ -32,10 +32,10 @@ demo: build ## feed the collector three weeks of sample traffic with an incident
 test: lint build ## everything: lint, unit, golden, fuzz seeds, race detector, scenarios with the real binary
 	go test ./...
 	CGO_ENABLED=1 go test -race $(RACY)
+	CGO_ENABLED=1 go test -race -run 'Concurrent|Snapshot|Dead|Endpoint' ./internal/detect
 	KEYTRAIL_BIN=$(CURDIR)/$(BIN) go test -tags scenario -count=1 -timeout 30m ./testbed/...
 
-lint: ## vet, golangci-lint (depguard holds the import rules), gofmt
-	go vet ./...
+lint: ## golangci-lint (depguard holds the import rules), gofmt
 	$(TOOL) golangci-lint run ./...
 
 generate: ## rewrite what is generated: cmd/otelcol-keytrail from builder-config.yaml, each component's mdatagen files

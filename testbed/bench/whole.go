@@ -27,19 +27,53 @@ import (
 )
 
 const (
-	loadFor    = 20 * time.Second
-	senders    = 8
-	liveTokens = 100_000
+	loadFor     = 20 * time.Second
+	fewSenders  = 8  // with bodies of 100, each is busy most of the time
+	manySenders = 64 // with bodies of one, a gateway's workers wait for the disk side by side
+	liveTokens  = 100_000
 )
 
-// benchWhole runs the real binary on the embedded default and posts bodies of 100 records, then of one, from eight
-// connections; then it weighs what the class full takes on disk.
+// benchWhole runs the real binary on the embedded default and posts bodies of 100 records from 8 connections, then of
+// one from 64; then it weighs what the class full takes on disk. The load runs on the same cores.
 func benchWhole() error {
 	dir, err := os.MkdirTemp("", "keytrail-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	var many, single float64
+	var rss int
+	err = withCollector(filepath.Join(dir, "many"), func(pid int) (err error) {
+		many, err = load("http://localhost:4380/ingest/kong", 100, fewSenders)
+		rss = residentMiB(pid)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = withCollector(filepath.Join(dir, "single"), func(int) (err error) {
+		single, err = load("http://localhost:4380/ingest/kong", 1, manySenders)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	empty, err := emptyHandler()
+	if err != nil {
+		return err
+	}
+	row(fmt.Sprintf("whole: HTTP in to archive, bodies of 100, %d tokens (budget)", liveTokens), "/s", many, 20000)
+	row("  resident memory after it (budget)", "MiB", float64(rss), 512)
+	row("whole: bodies of 1 (peer: an empty confighttp handler)", "/s", single, empty)
+	return bytesAnEvent(filepath.Join(dir, "many", "data", "archive"))
+}
+
+// withCollector runs f beside a collector on the embedded default in a fresh folder, and stops it in order: then its
+// last blocks are written.
+func withCollector(dir string, f func(pid int) error) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
 	binary, err := filepath.Abs(filepath.Join(os.Getenv("KEYTRAIL_BIN"), "otelcol-keytrail"))
 	if err != nil {
 		return err
@@ -50,31 +84,12 @@ func benchWhole() error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	if err := listening("localhost:4380"); err != nil {
-		return err
+	defer func() { _ = cmd.Process.Kill() }()
+	err = listening("localhost:4380")
+	if err == nil {
+		err = f(cmd.Process.Pid)
 	}
-	many, err := load("http://localhost:4380/ingest/kong", 100)
-	if err != nil {
-		return err
-	}
-	rss := residentMiB(cmd.Process.Pid)
-	single, err := load("http://localhost:4380/ingest/kong", 1)
-	if err != nil {
-		return err
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	_ = cmd.Wait() // its last blocks are written now
-	empty, err := emptyHandler()
-	if err != nil {
-		return err
-	}
-	row(fmt.Sprintf("whole: HTTP in to archive, bodies of 100, %d tokens (budget)", liveTokens), "/s", many, 20000)
-	row("  resident memory after it (budget)", "MiB", float64(rss), 512)
-	row("whole: bodies of 1 (peer: an empty confighttp handler)", "/s", single, empty)
-	return bytesAnEvent(filepath.Join(dir, "data", "archive"))
+	return errors.Join(err, cmd.Process.Signal(syscall.SIGTERM), cmd.Wait())
 }
 
 func listening(address string) error {
@@ -92,7 +107,7 @@ func listening(address string) error {
 }
 
 // load posts bodies until the time is over and returns acknowledged records a second.
-func load(url string, records int) (float64, error) {
+func load(url string, records, senders int) (float64, error) {
 	var acked, next atomic.Int64
 	errs := make([]error, senders)
 	begin := time.Now()
@@ -122,7 +137,7 @@ func emptyHandler() (float64, error) {
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }), ReadHeaderTimeout: time.Second}
 	go func() { _ = srv.Serve(ln) }()
 	defer srv.Close()
-	return load("http://"+peerAddress+"/", 1)
+	return load("http://"+peerAddress+"/", 1, manySenders)
 }
 
 func residentMiB(pid int) int {
