@@ -85,7 +85,7 @@ func TestATruncatedAddressStandsNowhereElse(t *testing.T) {
 		"203.0.113.77": "203.0.113.0/24", "2001:db8:1:2:3::4": "2001:db8:1::/48", "::ffff:203.0.113.77": "203.0.113.0/24",
 		"fe80::1%eth0": "fe80::/48", "unix:": "", "": "",
 	} {
-		assert.Equal(t, want, truncateAddress(in), in)
+		assert.Equal(t, want, event.Network(in), in)
 	}
 }
 

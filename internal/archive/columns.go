@@ -8,9 +8,6 @@ import (
 	"github.com/keytrail/keytrail/internal/event"
 )
 
-// KeyAgentFamily is the semantic-convention name of the family of a user agent, all that the skeleton keeps of it.
-const KeyAgentFamily = "user_agent.name"
-
 // Columns that hold a record's own fields or a block's frame; every other column is the key of an attribute with its
 // dots as underscores.
 const (
@@ -134,7 +131,7 @@ func attributeColumns() []column {
 		event.KeyCapture, event.KeySource, event.KeyFormat, event.KeyMethod, event.KeyScheme, event.KeyRoute,
 		event.KeyTemplate, event.KeyServerAddress, event.KeyProtocolVersion, event.KeyErrorType, event.KeyAnsweredBy,
 		event.KeyDenyReason, event.KeyRedaction, event.KeyClientAddress, event.KeyPeerAddress, event.KeyUserAgent,
-		KeyAgentFamily, event.KeyClientASOrg, event.KeyClientCountry, event.KeyUserName,
+		event.KeyAgentFamily, event.KeyClientASOrg, event.KeyClientCountry, event.KeyUserName,
 		event.KeyFingerprintPrev, event.KeyPrincipalPrev, event.KeyPrincipalClaimed, event.KeyPrincipalBasis,
 		event.KeyTokenScheme, event.KeyTokenLocation, event.KeyTokenFormat, event.KeyTokenChecksum,
 		event.KeyJWTIssuer, event.KeyJWTSubject, event.KeyJWTClientID, event.KeyJWTKeyID,

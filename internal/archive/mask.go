@@ -37,7 +37,7 @@ func (v *view) swaps(r *event.Record, alias string) []swap {
 	if v.class.ClientAddress != AddressKeep {
 		for _, k := range []string{event.KeyClientAddress, event.KeyPeerAddress} {
 			a := r.Attrs.Str(k)
-			swaps = append(swaps, swap{a, orDefault(truncateAddress(a), "an address")})
+			swaps = append(swaps, swap{a, orDefault(event.Network(a), "an address")})
 		}
 	}
 	return swaps

@@ -1,32 +1,11 @@
 package archive
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/keytrail/keytrail/internal/event"
 )
-
-// skeletonKeys are the attributes that may be kept long: pseudonymous, without path, query, agent, headers, claims,
-// names or ids that others can look up. The frame of a row (time, name, severity, event id, key epoch) comes on top.
-var skeletonKeys = keySet(
-	event.KeyEventID, event.KeySource, event.KeyCapture, event.KeyRedaction,
-	event.KeyMethod, event.KeyRoute, event.KeyTemplate, event.KeyStatus,
-	event.KeyAnsweredBy, event.KeyUpstreamStatus, event.KeyDenyReason, event.KeyErrorType,
-	event.KeyDuration, event.KeyUpstreamTime,
-	event.KeyRequestBodySize, event.KeyRequestSize, event.KeyRespBodySize, event.KeyRespSize,
-	event.KeyFingerprint, event.KeyFingerprintPrev, event.KeyOthers,
-	event.KeyPrincipal, event.KeyPrincipalPrev, event.KeyPrincipalClaimed, event.KeyPrincipalBasis,
-	event.KeyTokenScheme, event.KeyTokenLocation, event.KeyTokenFormat, event.KeyTokenChecksum, event.KeyTokenState,
-	event.KeyOwnerPseudonym, event.KeyClientAddress, event.KeyClientAS, event.KeyClientASOrg, event.KeyClientCountry, KeyAgentFamily,
-	event.KeyAlertID, event.KeyAlertState, event.KeyAlertDetector, event.KeyAlertSeverity, event.KeyAlertReasons,
-	event.KeyAlertObserved, event.KeyAlertBaseline, event.KeyAlertCount, event.KeyAlertExplanation,
-	event.KeyAlertNext, event.KeyAlertStart, event.KeyAlertEnd,
-)
-
-// skeletonResource is the origin of an event: the service that answered, not the machine.
-var skeletonResource = keySet(event.KeyServiceName, event.KeyServiceNamespace, event.KeyDeploymentEnv)
 
 // ownerKeys name or describe the person behind a token.
 var ownerKeys = keySet(
@@ -88,14 +67,14 @@ func (v *view) keeps(key string) bool {
 }
 
 func (v *view) lists(key string) bool {
-	if v.all || v.keys[key] || (v.skeleton && skeletonKeys[key]) {
+	if v.all || v.keys[key] || (v.skeleton && event.Skeleton(key)) {
 		return true
 	}
 	return slices.ContainsFunc(v.prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
 }
 
 func (v *view) listsResource(key string) bool {
-	return v.lists(key) || (v.skeleton && skeletonResource[key])
+	return v.lists(key) || (v.skeleton && event.Skeleton(key))
 }
 
 // Keys under which a class's field list speaks of the record's own ids.
@@ -135,13 +114,13 @@ func isHeader(key string) bool {
 // project keeps the listed attributes. The agent family takes the place of the agent.
 func (v *view) project(r *event.Record) {
 	family := ""
-	if v.lists(KeyAgentFamily) && r.Attrs.Str(KeyAgentFamily) == "" {
+	if v.lists(event.KeyAgentFamily) && r.Attrs.Str(event.KeyAgentFamily) == "" {
 		family = AgentFamily(r.Attrs.Str(event.KeyUserAgent))
 	}
 	r.Attrs.Delete(func(k string, _ event.Value) bool { return !v.lists(k) })
 	r.Resource.Delete(func(k string, _ event.Value) bool { return !v.listsResource(k) })
 	if family != "" {
-		r.Attrs.Add(KeyAgentFamily, event.String(family))
+		r.Attrs.Add(event.KeyAgentFamily, event.String(family))
 	}
 	if !v.lists(fieldTraceID) {
 		r.TraceID = [16]byte{}
@@ -157,7 +136,7 @@ func (v *view) address(r *event.Record) {
 	}
 	network := ""
 	if v.class.ClientAddress == AddressTruncate {
-		network = truncateAddress(r.Attrs.Str(event.KeyClientAddress))
+		network = event.Network(r.Attrs.Str(event.KeyClientAddress))
 	}
 	r.Attrs.Delete(func(k string, _ event.Value) bool {
 		return k == event.KeyPeerAddress || k == event.KeyClientPort || addressHeaders[k] ||
@@ -166,23 +145,4 @@ func (v *view) address(r *event.Record) {
 	if network != "" {
 		r.Attrs.Set(event.KeyClientAddress, event.String(network))
 	}
-}
-
-// truncateAddress returns the network of an address, /24 of IPv4 and /48 of IPv6, in prefix form, so that nobody takes
-// it for an address; empty when the text is no address.
-func truncateAddress(s string) string {
-	a, err := netip.ParseAddr(s)
-	if err != nil {
-		return ""
-	}
-	a = a.Unmap().WithZone("")
-	bits := 48
-	if a.Is4() {
-		bits = 24
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return p.String()
 }

@@ -104,7 +104,7 @@ func TestTheSkeletonHoldsNothingPersonal(t *testing.T) {
 		"token.owner.id" /* looked up while the alias stands */, "token.owner.pseudonym", "token.principal", "user_agent.name",
 	}, keys)
 	assert.Equal(t, "203.0.113.0/24", r.Attrs.Str(event.KeyClientAddress))
-	assert.Equal(t, "curl", r.Attrs.Str(KeyAgentFamily))
+	assert.Equal(t, "curl", r.Attrs.Str(event.KeyAgentFamily))
 	assert.Zero(t, r.TraceID)
 	assert.Equal(t, event.Attrs{{Key: event.KeyServiceName, Value: event.String("orders")}}, r.Resource)
 	assert.Less(t, got[i].Rank, got[1-i].Rank)

@@ -151,3 +151,25 @@ func TestReserved(t *testing.T) {
 	require.False(t, Reserved("token.colour"), "only the documented keys are ours")
 	require.False(t, Reserved(KeyMethod))
 }
+
+func TestNetwork(t *testing.T) {
+	for in, want := range map[string]string{
+		"203.0.113.17": "203.0.113.0/24", "203.0.113.17:443": "203.0.113.0/24", "2001:db8:1:2::3": "2001:db8:1::/48",
+		"::ffff:203.0.113.17": "203.0.113.0/24", "fe80::1%eth0": "fe80::/48", "host.example": "", "": "",
+	} {
+		require.Equal(t, want, Network(in), in)
+	}
+}
+
+// What is kept long names no person, no path and nothing that others can look up.
+func TestSkeletonIsPseudonymous(t *testing.T) {
+	for _, k := range []string{
+		KeyPath, KeyQuery, KeyUserAgent, KeyUserName, KeyOwnerID, KeyOwnerName, KeyOwnerContact, KeyTokenName, KeyJWTSubject, KeyRequestID,
+		KeyCredentialID, KeyPeerAddress, PrefixRequestHeader + "host",
+	} {
+		require.False(t, Skeleton(k), k)
+	}
+	for _, k := range []string{KeyFingerprint, KeyTemplate, KeyStatus, KeyOwnerPseudonym, KeyClientAddress} {
+		require.True(t, Skeleton(k), k)
+	}
+}

@@ -60,6 +60,7 @@ const (
 	KeyUpstreamTime   = "keytrail.upstream.duration"
 	KeyRedaction      = "keytrail.redaction"
 	KeySanitized      = "keytrail.sanitized"
+	KeyParseError     = "keytrail.parse.error" // why a line of a parsed log was kept as it stands
 
 	KeyRingID    = "keytrail.ring.id"    // scope attribute
 	KeyRingEpoch = "keytrail.ring.epoch" // scope attribute

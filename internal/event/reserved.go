@@ -6,7 +6,7 @@ import "strings"
 // stripped on entry unless the call is marked trusted (see Trusted).
 var stamped = []string{
 	KeyEventID, KeyRequestKey, KeyRequestID, KeyTimeClaimed, KeyCapture, KeySource, KeyFormat, KeyHeadersOther,
-	KeyAnsweredBy, KeyUpstreamStatus, KeyDenyReason, KeyDuration, KeyUpstreamTime, KeyRedaction, KeySanitized,
+	KeyAnsweredBy, KeyUpstreamStatus, KeyDenyReason, KeyDuration, KeyUpstreamTime, KeyRedaction, KeySanitized, KeyParseError,
 	KeyRingID, KeyRingEpoch, KeyRingCheck, KeyTokensDropped,
 	KeyFingerprint, KeyFingerprintPrev, KeyPrincipal, KeyPrincipalPrev, KeyPrincipalClaimed, KeyPrincipalBasis,
 	KeyOthers, KeyCredentialID, KeyTokenScheme, KeyTokenLocation, KeyTokenFormat, KeyTokenChecksum, KeyTokenTruncated,

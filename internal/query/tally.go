@@ -63,28 +63,15 @@ func Route(r *event.Record) string {
 
 // Network cuts an address to /24 or /48, the width that every retention class keeps.
 func Network(address string) string {
-	p, err := netip.ParsePrefix(address)
-	if err == nil {
+	if p, err := netip.ParsePrefix(address); err == nil {
 		return p.String()
 	}
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return address
-	}
-	bits := 48
-	if a = a.Unmap(); a.Is4() {
-		bits = 24
-	}
-	cut, err := a.Prefix(bits)
-	if err != nil {
-		return address
-	}
-	return cut.String()
+	return cmp.Or(event.Network(address), address)
 }
 
 // Agent names the kind of program that made a request, as every retention class keeps it.
 func Agent(r *event.Record) string {
-	return cmp.Or(r.Attrs.Str(archive.KeyAgentFamily), archive.AgentFamily(r.Attrs.Str(event.KeyUserAgent)))
+	return cmp.Or(r.Attrs.Str(event.KeyAgentFamily), archive.AgentFamily(r.Attrs.Str(event.KeyUserAgent)))
 }
 
 func at(r *event.Record) time.Time { return time.Unix(0, r.Time).UTC() }

@@ -138,7 +138,7 @@ func cutToSkeleton(attrs event.Attrs, bad map[int]bool) event.Attrs {
 			continue
 		}
 		if a.Key == event.KeyClientAddress {
-			cut := CutAddress(a.Value.Str())
+			cut := event.Network(a.Value.Str())
 			if cut == "" {
 				continue
 			}

@@ -29,28 +29,11 @@ var typed = keySet(
 	"network.type", "network.protocol.name", "service.version", "service.instance.id", "http.client_ip",
 )
 
-// skeleton lists what may be kept of a record whose redaction failed, and for long of any record: pseudonymous
-// fields only. A client address must be cut with CutAddress first.
-var skeleton = keySet(
-	event.KeyEventID, event.KeyTimeClaimed, event.KeySource, event.KeyCapture, event.KeyFormat,
-	event.KeyServiceName, event.KeyServiceNamespace, event.KeyDeploymentEnv,
-	event.KeyMethod, event.KeyRoute, event.KeyTemplate, event.KeyStatus,
-	event.KeyAnsweredBy, event.KeyUpstreamStatus, event.KeyDenyReason, event.KeyErrorType,
-	event.KeyDuration, event.KeyUpstreamTime,
-	event.KeyRequestBodySize, event.KeyRequestSize, event.KeyRespBodySize, event.KeyRespSize,
-	event.KeyFingerprint, event.KeyFingerprintPrev, event.KeyOthers, event.KeyTokensDropped,
-	event.KeyPrincipal, event.KeyPrincipalPrev, event.KeyPrincipalClaimed, event.KeyPrincipalBasis,
-	event.KeyTokenScheme, event.KeyTokenLocation, event.KeyTokenFormat, event.KeyTokenChecksum,
-	event.KeyTokenTruncated, event.KeyTokenState, event.KeyOwnerPseudonym,
-	event.KeyClientAddress, event.KeyClientAS, event.KeyClientASOrg, event.KeyClientCountry, keyAgentFamily,
-	event.KeyRedaction, event.KeySanitized, event.KeyRingID, event.KeyRingEpoch, event.KeyRingCheck,
-	event.KeyAlertID, event.KeyAlertState, event.KeyAlertDetector, event.KeyAlertSeverity, event.KeyAlertReasons,
-	event.KeyAlertObserved, event.KeyAlertBaseline, event.KeyAlertCount, event.KeyAlertExplanation,
-	event.KeyAlertNext, event.KeyAlertStart, event.KeyAlertEnd,
+// marks are what Keytrail itself says of a record: a record cut to its skeleton keeps them beside it.
+var marks = keySet(
+	event.KeyTimeClaimed, event.KeyFormat, event.KeyTokensDropped, event.KeyTokenTruncated, event.KeySanitized,
+	event.KeyRingID, event.KeyRingEpoch, event.KeyRingCheck,
 )
-
-// keyAgentFamily is the semantic convention's name for the program behind an agent string, without its details.
-const keyAgentFamily = "user_agent.name"
 
 // Typed reports whether key holds a time, method, status, address, port, service, size or named route: what exact
 // values never remove.
@@ -59,33 +42,11 @@ func Typed(key string) bool {
 	return ok
 }
 
-// Skeleton reports whether key is one of the pseudonymous fields of an event. The client address among them is to
-// be kept as CutAddress gives it.
+// Skeleton reports whether key is kept of a record whose redaction failed. The client address among them is to be
+// kept as event.Network gives it.
 func Skeleton(key string) bool {
-	_, ok := skeleton[key]
-	return ok
-}
-
-// CutAddress reduces an address to its /24 or /48 network; what is not an address becomes empty.
-func CutAddress(address string) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		ap, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return ""
-		}
-		a = ap.Addr()
-	}
-	a = a.Unmap().WithZone("")
-	bits := 48
-	if a.Is4() {
-		bits = 24
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return p.Addr().String()
+	_, ok := marks[key]
+	return ok || event.Skeleton(key)
 }
 
 // wellTyped reports whether value looks like what its typed key promises. Only then is it spared by exact values:

@@ -26,7 +26,6 @@ func TestPresetKeysOfAnUntrustedProducerAreStripped(t *testing.T) {
 			lr.Attributes().PutStr(key, "forged")
 		}
 		lr.Attributes().PutStr(event.PrefixTokenClaimed+"sub", "forged")
-		lr.Attributes().PutStr(keyParseError, "forged")
 		lr.SetEventName(event.NameAnomaly)
 	})
 	rl := ld.ResourceLogs().At(0)
@@ -36,7 +35,7 @@ func TestPresetKeysOfAnUntrustedProducerAreStripped(t *testing.T) {
 	out := b.sendLogs(t, context.Background(), ld)
 	require.NotContains(t, logText(t, out), "forged")
 	require.Equal(t, event.NameRequest, records(out)[0].EventName())
-	metadatatest.AssertEqualProcessorTokenOwnerStrippedKeys(t, b.tel, point(int64(len(event.ReservedKeys())+5)),
+	metadatatest.AssertEqualProcessorTokenOwnerStrippedKeys(t, b.tel, point(int64(len(event.ReservedKeys())+4)),
 		metricdatatest.IgnoreTimestamp())
 
 	td := serverSpan(func(sp ptrace.Span) {
@@ -234,7 +233,7 @@ func TestARecordTooLargeToWalkIsCutToItsSkeleton(t *testing.T) {
 	a := all[0].Attributes()
 	require.Equal(t, event.RedactionFailed, strOf(a, event.KeyRedaction))
 	require.Equal(t, fingerprintOf(t, token), strOf(a, event.KeyFingerprint))
-	require.Equal(t, "203.0.113.0", strOf(a, event.KeyClientAddress))
+	require.Equal(t, "203.0.113.0/24", strOf(a, event.KeyClientAddress))
 	require.Equal(t, "/v1/orders/{id}", strOf(a, event.KeyTemplate))
 	require.Equal(t, event.NameRequest, all[0].EventName())
 	require.Empty(t, all[0].Body().AsString())

@@ -100,7 +100,7 @@ func reasonOf(err error) gateway.Reason {
 // unparsedLine marks a record whose line goes on as text.
 func (c *call) unparsedLine(lr plog.LogRecord, why gateway.Reason) {
 	c.reject(why)
-	lr.Attributes().PutStr(keyParseError, string(why))
+	lr.Attributes().PutStr(event.KeyParseError, string(why))
 }
 
 // line returns the scrubbed text that identifies a file record: the raw line, which is gone from a parsed record,

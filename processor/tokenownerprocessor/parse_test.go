@@ -101,7 +101,7 @@ func TestALineThatDoesNotParseGoesOnRedactedAndCounted(t *testing.T) {
 	require.Len(t, all, 3)
 	for _, lr := range all {
 		require.Empty(t, lr.EventName())
-		require.NotEmpty(t, strOf(lr.Attributes(), keyParseError))
+		require.NotEmpty(t, strOf(lr.Attributes(), event.KeyParseError))
 		require.Equal(t, event.RedactionDone, strOf(lr.Attributes(), event.KeyRedaction))
 	}
 	metadatatest.AssertEqualProcessorTokenOwnerParseFailures(t, b.tel, append(

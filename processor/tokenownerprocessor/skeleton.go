@@ -23,7 +23,7 @@ func keepSkeleton(m pcommon.Map, scrubbed bool) {
 			return false
 		case pcommon.ValueTypeStr:
 			if k == event.KeyClientAddress {
-				cut := secret.CutAddress(v.Str())
+				cut := event.Network(v.Str())
 				v.SetStr(cut)
 				return cut == ""
 			}

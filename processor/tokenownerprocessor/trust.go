@@ -6,14 +6,10 @@ import (
 	"github.com/keytrail/keytrail/internal/event"
 )
 
-// keyParseError names why a line did not parse, on the record that carries it on. It is ours to set, like the
-// reserved keys.
-const keyParseError = "keytrail.parse.error"
-
 // strip removes what only Keytrail may say. A producer that sends it is not believed.
 func (c *call) strip(m pcommon.Map) {
 	m.RemoveIf(func(k string, _ pcommon.Value) bool {
-		if event.Reserved(k) || k == keyParseError {
+		if event.Reserved(k) {
 			c.stripped++
 			return true
 		}
