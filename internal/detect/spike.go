@@ -27,6 +27,11 @@ func (e *Engine) judgeVolume(p *profile, q *request, strange bool) {
 	}
 }
 
+// strangeNetwork is the surprisal of a network that is new to its token: about 26 tokens in a thousand meet one on a
+// day, which is why it is no alert by itself. Volume and network are independent signals, so their surprisals add:
+// the token of a busy month has too few windows to prove by volume alone what is plain from both.
+const strangeNetwork = 1.6
+
 // scoreOpen scores a window that is still open: an attack of ten seconds is over before its window is.
 func (e *Engine) scoreOpen(p *profile, q *request, i int, strange bool) {
 	s := &p.scales[i]
@@ -40,6 +45,9 @@ func (e *Engine) scoreOpen(p *profile, q *request, i int, strange bool) {
 		return
 	}
 	score := e.pools[p.archetype()].calibrate(s.score(x, mu))
+	if strange {
+		score += strangeNetwork
+	}
 	if score < e.bars.spike.load() || x < minRatio*mu {
 		return
 	}
