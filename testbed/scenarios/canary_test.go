@@ -134,6 +134,13 @@ var styles = map[string]func(t testing.TB, c call, tag string) string{
 		}
 		return mustJSON(t, o)
 	},
+	"combined": func(_ testing.TB, c call, tag string) string {
+		referer := c.headers["referer"]
+		if referer == "" {
+			referer = "-"
+		}
+		return fmt.Sprintf(`192.0.2.1 - - [%s] "GET %s HTTP/1.1" 200 12 "%s" "%s"`, time.Now().UTC().Format("02/Jan/2006:15:04:05 -0700"), c.uri, referer, tag)
+	},
 	"json": func(t testing.TB, c call, tag string) string {
 		return mustJSON(t, map[string]any{"time": time.Now().UTC().Format(time.RFC3339), "method": "GET", "url": "https://api.example.com" + c.uri, "status": 200, "headers": c.headers, "user_agent": tag})
 	},
@@ -145,16 +152,32 @@ func mustJSON(t testing.TB, v any) string {
 	return string(b)
 }
 
-// plant returns bodies by format, and the credentials in them: every place in every style with every shape.
+// shown reports whether a style shows where the credential is: a combined line has no headers but the referer.
+func shown(style string, c call, tok string) bool {
+	return style != "combined" || strings.Contains(c.uri+c.headers["referer"], url.QueryEscape(tok)) || strings.Contains(c.uri, url.PathEscape(tok))
+}
+
+// plant returns bodies by format, and the credentials in them: every place in every style with every shape. The empty
+// format is the sniffed one, which gets records of all gateways side by side.
 func plant(t *testing.T) (bodies map[string]string, planted []string) {
 	rng := rand.New(rand.NewPCG(42, 42))
-	names := []string{"kong", "nginx", "envoy", "traefik", "json"}
+	names := []string{"kong", "nginx", "envoy", "traefik", "json", "combined"}
 	bodies = map[string]string{}
 	for i := range canaries {
 		tok := shapes[i%len(shapes)](rng)
 		style := names[(i/len(shapes))%len(names)]
 		c := places[(i/(len(shapes)*len(names)))%len(places)](tok)
-		bodies[style] += styles[style](t, c, fmt.Sprintf("tag-%d", i)) + "\n"
+		if !shown(style, c, tok) {
+			style = "nginx"
+		}
+		format := map[string]string{"combined": "nginx"}[style]
+		if format == "" {
+			format = style
+		}
+		if i%3 == 0 {
+			format = ""
+		}
+		bodies[format] += styles[style](t, c, fmt.Sprintf("tag-%d", i)) + "\n"
 		planted = append(planted, tok)
 	}
 	return bodies, planted
