@@ -19,6 +19,20 @@ type keyClass struct {
 	ours     bool // reserved: written by Keytrail, its name says nothing about its value
 }
 
+// gatewayFields are what the gateways log of nearly every request without a standard name.
+var gatewayFields = []string{
+	"kong.latencies.kong", "kong.latencies.receive", "kong.route.id", "kong.route.name", "kong.route.paths",
+	"kong.route.strip_path", "kong.service.id", "kong.service.host", "kong.service.port", "kong.service.protocol",
+	"kong.consumer.id", "kong.consumer.username", "kong.consumer.custom_id", "kong.authenticated_entity.consumer_id",
+	"kong.upstream_uri", "kong.upstream_status", "kong.workspace", "kong.workspace_name", "kong.tries",
+	"kong.request.tls.version", "kong.request.tls.cipher", "kong.request.tls.client_verify", "kong.request.querystring",
+	"nginx.upstream_addr", "nginx.upstream_status", "nginx.upstream_response_time", "nginx.upstream_header_time",
+	"nginx.proxy_host", "nginx.request", "nginx.limit_req_status",
+	"envoy.response_flags", "envoy.response_code_details", "envoy.upstream_host", "envoy.upstream_cluster",
+	"envoy.upstream_local_address", "envoy.downstream_local_address", "envoy.route_name",
+	"traefik.level", "traefik.entry", "traefik.RouterName", "traefik.ServiceURL", "traefik.ServiceAddr",
+}
+
 // common holds the classes of the keys that most events carry; the rest is computed each time. It never grows, so
 // that a caller who makes up keys costs no memory.
 var common = func() map[string]*keyClass {
@@ -39,12 +53,17 @@ var common = func() map[string]*keyClass {
 	} {
 		m[key] = classOf(key)
 	}
+	for _, key := range gatewayFields {
+		m[key] = classOf(key)
+	}
 	for _, h := range []string{
 		"host", "user-agent", "accept", "accept-encoding", "accept-language", "authorization", "content-type",
 		"content-length", "connection", "cookie", "referer", "origin", "cache-control", "x-forwarded-for",
 		"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-real-ip", "x-request-id", "x-api-key",
 		"apikey", "traceparent", "tracestate", "via", "date", "server", "vary", "location", "set-cookie",
 		"x-kong-proxy-latency", "x-kong-upstream-latency", "x-ratelimit-limit", "x-ratelimit-remaining",
+		"x-request-start", "x-forwarded-prefix", "x-envoy-upstream-service-time", "x-correlation-id", "x-b3-traceid",
+		"sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest", "if-none-match", "etag", "content-encoding",
 	} {
 		m[event.PrefixRequestHeader+h] = classOf(event.PrefixRequestHeader + h)
 		m[event.PrefixResponseHeader+h] = classOf(event.PrefixResponseHeader + h)
