@@ -5,6 +5,7 @@ package scenarios
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -58,8 +59,12 @@ func TestProductionConfig(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, post(""))
 	require.Equal(t, http.StatusUnauthorized, post("someone-else-0123456789"))
 	require.Equal(t, http.StatusOK, post(sender))
-	_, err = http.Get("http://localhost:9464/metrics")
-	require.NoError(t, err)
+	harness.Eventually(t, 60*time.Second, "alert metrics stand at 0", func() error {
+		if !strings.Contains(harness.Get(t, "http://localhost:9464/metrics"), "keytrail_anomaly_alerts") {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 
 	harness.Eventually(t, 10*time.Second, "the event is found", func() error {
 		got := trail(t, dir, token, "--archive", filepath.Join(dir, "data/archive"), "--keyring", ring)
