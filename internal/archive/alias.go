@@ -95,12 +95,6 @@ func (a *aliases) create(ctx context.Context, owner string) (Alias, error) {
 	return e, err
 }
 
-// Owners returns the owner behind each pseudonym whose entry still stands.
-func Owners(ctx context.Context, b Bucket) (map[string]string, error) {
-	var m aliasMap
-	return m.load(ctx, b)
-}
-
 // aliasMap is a reader's view of the whole map, read when a search first needs it.
 type aliasMap struct {
 	mu      sync.Mutex

@@ -89,7 +89,7 @@ func TestTheReaderTellsWhatTheArchiveHolds(t *testing.T) {
 	epochs, err := r.Epochs(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []Epoch{{"test", 1, "aaaaaaaa"}, {"test", 2, "aaaaaaaa"}}, epochs)
-	owners, err := Owners(t.Context(), b)
+	owners, err := new(aliasMap).load(t.Context(), b)
 	require.NoError(t, err)
 	assert.Len(t, owners, 1)
 }

@@ -209,7 +209,7 @@ func TestEveryOwnerOfASegmentGetsAPseudonym(t *testing.T) {
 		records = append(records, r)
 	}
 	write(t, newTestWriter(t, b), 1, records...)
-	owners, err := Owners(t.Context(), b)
+	owners, err := new(aliasMap).load(t.Context(), b)
 	require.NoError(t, err)
 	assert.Len(t, owners, 200)
 	assert.Equal(t, []string{"full 8", "trail 8"}, ids(find(t, b, Selection{Owner: []string{"owner-7"}})))
