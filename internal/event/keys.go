@@ -79,6 +79,7 @@ const (
 	KeyTokenFormat      = "token.format"
 	KeyTokenChecksum    = "token.checksum"
 	KeyTokenTruncated   = "token.truncated"
+	KeyTokenVisibility  = "token.visibility"
 	KeyJWTIssuer        = "token.jwt.issuer"
 	KeyJWTSubject       = "token.jwt.subject"
 	KeyJWTClientID      = "token.jwt.client_id"
@@ -155,6 +156,16 @@ const (
 	StateUnknown = "unknown"
 
 	SourceOther = "other"
+)
+
+// How much of a request's credential its record shows: the values of token.visibility, which stands only where the
+// credential itself was not seen, and of the receiver's metric of it.
+const (
+	VisibilityVisible   = "visible"   // the credential itself
+	VisibilityMasked    = "masked"    // a placeholder, or a part hidden by the sender
+	VisibilityTruncated = "truncated" // its beginning
+	VisibilityID        = "id"        // only the gateway's id of it
+	VisibilityNone      = "none"      // nothing
 )
 
 // MaxHeaders is how many request headers an event keeps as attributes of their own; the rest fold into

@@ -16,6 +16,12 @@ type Record struct {
 	Resource Attrs
 	Attrs    Attrs
 	Auth     Auth // consumed when the record is sealed, never stored
+	// Sequence is the number that a gateway counts its requests by, 0 without one; a gap in it is a lost record.
+	// It is the receiver's to look at, never stored.
+	Sequence uint64
+	// Unkept is text of the request that is searched for credentials and never kept, such as a body that the gateway
+	// logs. Sealing consumes it.
+	Unkept []string
 }
 
 // Scope says which key ring and epoch stamped the record.
@@ -32,14 +38,20 @@ type Auth struct {
 	Principal     string // the gateway's stable id of the caller, such as a Kong consumer id
 	Authenticated bool   // the gateway states that it accepted the credential
 	MTLSSubject   string
+	// MTLSFingerprint is the SHA-256 of the client certificate in hexadecimal, for a gateway that gives no subject.
+	MTLSFingerprint string
+	// TokenSHA256 is the SHA-256 of the credential, hexadecimal or base64, of a source that keeps only that. It
+	// gives the same fingerprint as the credential itself.
+	TokenSHA256 string
 }
 
 // Reset empties r and keeps its memory.
 func (r *Record) Reset() {
-	attrs, res, classes := r.Attrs[:0], r.Resource[:0], r.Classes[:0]
+	attrs, res, classes, unkept := r.Attrs[:0], r.Resource[:0], r.Classes[:0], r.Unkept[:0]
 	clear(r.Attrs)
 	clear(r.Resource)
-	*r = Record{Attrs: attrs, Resource: res, Classes: classes}
+	clear(r.Unkept)
+	*r = Record{Attrs: attrs, Resource: res, Classes: classes, Unkept: unkept}
 }
 
 // Clone returns a copy that shares no slice with r.

@@ -13,7 +13,6 @@ import (
 // Fields may follow: "$http_x_forwarded_for" is main of nginx.conf as it is installed. Others have no names and are
 // kept by number. The last two quoted fields may be missing (common).
 func fillCombined(d *draft) error {
-	d.as(FormatNginx)
 	s := d.text
 	client, s, ok := strings.Cut(s, " ")
 	if !ok || client == "" || strings.ContainsAny(client, `"[{`) {

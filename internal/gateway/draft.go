@@ -15,9 +15,12 @@ import (
 // said under the keys of an event.
 type draft struct {
 	doc    jsondoc.Doc
+	parsed bool // doc holds text
 	text   string
 	format string
 	r      *event.Record
+
+	mapping mapping // of format json
 
 	method, scheme, path, query, proto string
 	host                               string // of the request, with or without a port

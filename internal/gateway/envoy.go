@@ -7,17 +7,18 @@ import (
 	"github.com/keytrail/keytrail/internal/gateway/jsondoc"
 )
 
-// fillEnvoy reads Envoy's JSON access log with the names that Envoy Gateway and Istio give its fields. A value is a
+// envoyFormat is Envoy's JSON access log with the names that Envoy Gateway and Istio give its fields. A value is a
 // string, a number (Istio keeps the type) or null; an absent one is null or a dash.
-func fillEnvoy(d *draft) error {
-	if err := d.object(); err != nil {
-		return err
-	}
-	return fillEnvoyObject(d)
+var envoyFormat = &format{
+	name:   FormatEnvoy,
+	object: fillEnvoy,
+	marks: []string{
+		"response_flags", ":authority", "downstream_remote_address", "x-envoy-origin-path", "upstream_cluster",
+		"response_code_details",
+	},
 }
 
-func fillEnvoyObject(d *draft) error {
-	d.as(FormatEnvoy)
+func fillEnvoy(d *draft) error {
 	envoyDialect.fill(d, 0, "", 1)
 	d.envoyAnswer()
 	return nil

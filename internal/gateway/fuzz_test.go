@@ -27,10 +27,15 @@ func seed(f *testing.F, add func([]byte)) {
 }
 
 func fuzzFormat(f *testing.F, format string) {
+	seed(f, func(b []byte) { f.Add(b) })
+	f.Fuzz(checkParse(f, format))
+}
+
+// checkParse is what holds of every parser and every record.
+func checkParse(f *testing.F, format string) func(*testing.T, []byte) {
 	p, err := New(format, Options{})
 	require.NoError(f, err)
-	seed(f, func(b []byte) { f.Add(b) })
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	return func(t *testing.T, raw []byte) {
 		sent := slices.Clone(raw)
 		var r event.Record
 		_, err := p.Parse(raw, &r)
@@ -47,7 +52,7 @@ func fuzzFormat(f *testing.F, format string) {
 		}
 		require.Equal(t, before, r.Append(nil), "an event must own its memory")
 		checkKeys(t, &r)
-	})
+	}
 }
 
 // checkKeys: no key twice, none that the receiver alone may set, and no more headers than the limit.
@@ -69,12 +74,21 @@ func checkKeys(t *testing.T, r *event.Record) {
 	require.LessOrEqual(t, headers, event.MaxHeaders)
 }
 
-func FuzzAuto(f *testing.F)    { fuzzFormat(f, FormatAuto) }
-func FuzzKong(f *testing.F)    { fuzzFormat(f, FormatKong) }
-func FuzzNginx(f *testing.F)   { fuzzFormat(f, FormatNginx) }
-func FuzzEnvoy(f *testing.F)   { fuzzFormat(f, FormatEnvoy) }
-func FuzzTraefik(f *testing.F) { fuzzFormat(f, FormatTraefik) }
-func FuzzJSON(f *testing.F)    { fuzzFormat(f, FormatJSON) }
+func FuzzAuto(f *testing.F) { fuzzFormat(f, FormatAuto) }
+
+// FuzzFormats gives every record to every parser, whatever auto would say of it.
+func FuzzFormats(f *testing.F) {
+	checks := map[string]func(*testing.T, []byte){}
+	for _, format := range Formats() {
+		checks[format] = checkParse(f, format)
+	}
+	seed(f, func(b []byte) { f.Add(b) })
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		for _, format := range Formats() {
+			checks[format](t, slices.Clone(raw))
+		}
+	})
+}
 
 // FuzzSplit: whatever stands before it, a whole record on the last line is given out as it is.
 func FuzzSplit(f *testing.F) {

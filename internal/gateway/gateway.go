@@ -13,21 +13,6 @@ import (
 	"github.com/keytrail/keytrail/internal/gateway/jsondoc"
 )
 
-// Names of the formats.
-const (
-	FormatAuto    = "auto"
-	FormatKong    = "kong"
-	FormatNginx   = "nginx"
-	FormatEnvoy   = "envoy"
-	FormatTraefik = "traefik"
-	FormatJSON    = "json"
-)
-
-// Formats lists the names New takes.
-func Formats() []string {
-	return []string{FormatAuto, FormatKong, FormatNginx, FormatEnvoy, FormatTraefik, FormatJSON}
-}
-
 // Options are what a source may configure of its parser.
 type Options struct {
 	// Mapping names, for the json format, the field that holds an attribute: attribute key → dotted path, with a
@@ -48,36 +33,28 @@ type Parser interface {
 }
 
 // New returns the parser of a format.
-func New(format string, o Options) (Parser, error) {
-	p := &parser{proxies: slices.Clone(o.TrustedProxies)}
+func New(name string, o Options) (Parser, error) {
 	m, err := newMapping(o.Mapping)
 	if err != nil {
 		return nil, err
 	}
-	switch format {
-	case FormatAuto:
-		p.fill = func(d *draft) error { return fillSniffed(d, m) }
-	case FormatKong:
-		p.fill = fillKong
-	case FormatNginx:
-		p.fill = fillNginx
-	case FormatEnvoy:
-		p.fill = fillEnvoy
-	case FormatTraefik:
-		p.fill = fillTraefik
-	case FormatJSON:
-		p.fill = func(d *draft) error { return fillObject(d, m) }
-	default:
-		return nil, fmt.Errorf("format: must be one of %s, found %q", strings.Join(Formats(), ", "), format)
+	p := &parser{fill: fillSniffed, mapping: m, proxies: slices.Clone(o.TrustedProxies)}
+	if name != FormatAuto {
+		f := formatNamed(name)
+		if f == nil {
+			return nil, fmt.Errorf("format: must be one of %s, found %q", strings.Join(Formats(), ", "), name)
+		}
+		p.fill = f.fill
 	}
-	if len(o.Mapping) > 0 && format != FormatJSON && format != FormatAuto {
-		return nil, fmt.Errorf("mapping: only format json takes one, found format %q", format)
+	if len(m) > 0 && name != FormatJSON && name != FormatAuto {
+		return nil, fmt.Errorf("mapping: only format json takes one, found format %q", name)
 	}
 	return p, nil
 }
 
 type parser struct {
 	fill    func(*draft) error
+	mapping mapping
 	proxies []netip.Prefix
 }
 
@@ -92,6 +69,7 @@ func (p *parser) Parse(raw []byte, r *event.Record) (time.Time, error) {
 	}
 	d := drafts.Get().(*draft)
 	d.begin(string(raw), r)
+	d.mapping = p.mapping
 	claimed, err := p.parse(d)
 	if d.release(); d.doc.Size() <= maxPooledNodes {
 		drafts.Put(d)
@@ -113,8 +91,11 @@ func (p *parser) parse(d *draft) (time.Time, error) {
 	return d.finish(p.proxies), nil
 }
 
-// object reads the draft's text as a JSON object.
+// object reads the draft's text as a JSON object, once.
 func (d *draft) object() error {
+	if d.parsed {
+		return nil
+	}
 	err := d.doc.Parse(d.text, jsondoc.Limits{Depth: MaxDepth, Nodes: MaxFields})
 	switch {
 	case errors.Is(err, jsondoc.ErrTooDeep):
@@ -126,5 +107,6 @@ func (d *draft) object() error {
 	case d.doc.Node(0).Kind != jsondoc.Object:
 		return reject(ReasonNotAnObject)
 	}
+	d.parsed = true
 	return nil
 }

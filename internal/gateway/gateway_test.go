@@ -200,7 +200,7 @@ func TestConcurrentUse(t *testing.T) {
 func TestPoolForgets(t *testing.T) {
 	d := new(draft)
 	d.begin(`{"request":{"uri":"/a?b=dummy","headers":{"apikey":"dummy"}},"x":"y"}`, new(event.Record))
-	require.NoError(t, fillKong(d))
+	require.NoError(t, kongFormat.fill(d))
 	d.release()
 	d.doc, d.headers.list, d.rest.list, d.rest.path = draft{}.doc, nil, nil, nil
 	require.Equal(t, draft{}, *d)

@@ -79,15 +79,23 @@ func storyOptions(t *testing.T, a *txtar.Archive) Options {
 
 // render writes events as a person would check them: one line a field.
 func render(p Parser, body []byte) string {
-	records, err := Split(body, 0)
+	bundle, err := Open(body, OpenLimits{})
 	if err != nil {
 		return err.Error() + "\n"
 	}
 	var b strings.Builder
-	for i, raw := range records {
+	if bundle.Carrier != "" {
+		fmt.Fprintf(&b, "carrier %s delivery %q\n", bundle.Carrier, bundle.DeliveryID)
+	}
+	for i, rec := range bundle.Records {
 		fmt.Fprintf(&b, "record %d\n", i)
+		renderCarried(&b, rec.Carried)
+		if rec.Reject != "" {
+			fmt.Fprintf(&b, "  rejected %s\n", rec.Reject)
+			continue
+		}
 		var r event.Record
-		claimed, err := p.Parse(raw, &r)
+		claimed, err := p.Parse(rec.Raw, &r)
 		var refused *RejectError
 		switch {
 		case errors.As(err, &refused):
@@ -109,13 +117,41 @@ func renderRecord(b *strings.Builder, claimed time.Time, r *event.Record) {
 	if r.TraceID != [16]byte{} {
 		fmt.Fprintf(b, "  trace %s span %s\n", hex.EncodeToString(r.TraceID[:]), hex.EncodeToString(r.SpanID[:]))
 	}
-	if r.Auth != (event.Auth{}) {
-		fmt.Fprintf(b, "  auth %+v\n", r.Auth)
-	}
+	renderAuth(b, r)
 	for _, a := range r.Resource {
 		fmt.Fprintf(b, "  resource %s = %s\n", a.Key, a.Value.AppendJSON(nil))
 	}
 	for _, a := range r.Attrs {
 		fmt.Fprintf(b, "  %s = %s\n", a.Key, a.Value.AppendJSON(nil))
+	}
+}
+
+func renderAuth(b *strings.Builder, r *event.Record) {
+	for _, f := range []struct{ name, value string }{
+		{"credential_id", r.Auth.CredentialID}, {"kind", r.Auth.Kind}, {"principal", r.Auth.Principal},
+		{"mtls_subject", r.Auth.MTLSSubject}, {"mtls_fingerprint", r.Auth.MTLSFingerprint},
+		{"token_sha256", r.Auth.TokenSHA256},
+	} {
+		if f.value != "" {
+			fmt.Fprintf(b, "  auth.%s = %q\n", f.name, f.value)
+		}
+	}
+	if r.Auth.Authenticated {
+		fmt.Fprintln(b, "  auth.authenticated")
+	}
+	if r.Sequence != 0 {
+		fmt.Fprintf(b, "  sequence %d\n", r.Sequence)
+	}
+}
+
+func renderCarried(b *strings.Builder, c *Carried) {
+	if c == nil {
+		return
+	}
+	fmt.Fprintf(b, "  carried id %q time %s\n", c.ID, c.Time.Format(time.RFC3339Nano))
+	for _, list := range []event.Attrs{c.Resource, c.Attrs} {
+		for _, a := range list {
+			fmt.Fprintf(b, "  carried %s = %s\n", a.Key, a.Value.AppendJSON(nil))
+		}
 	}
 }

@@ -5,16 +5,19 @@ import (
 	"github.com/keytrail/keytrail/internal/gateway/jsondoc"
 )
 
-// fillKong reads what Kong's log plugins serialise (http-log, file-log, tcp-log: kong/pdk/log.lua).
-func fillKong(d *draft) error {
-	if err := d.object(); err != nil {
-		return err
-	}
-	return fillKongObject(d)
+// kongFormat is what Kong's log plugins serialise (http-log, file-log, tcp-log: kong/pdk/log.lua). Its marks count only
+// beside the nested request: they are common words.
+var kongFormat = &format{
+	name:   FormatKong,
+	object: fillKong,
+	marks:  []string{"latencies", "authenticated_entity", "upstream_uri", "tries"},
+	certain: func(doc *jsondoc.Doc) bool {
+		i, ok := doc.Get(0, "request")
+		return ok && doc.Node(i).Kind == jsondoc.Object
+	},
 }
 
-func fillKongObject(d *draft) error {
-	d.as(FormatKong)
+func fillKong(d *draft) error {
 	if _, ok := d.doc.Get(0, "request"); !ok {
 		return reject(ReasonMissingFields)
 	}

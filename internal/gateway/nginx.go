@@ -7,19 +7,18 @@ import (
 	"github.com/keytrail/keytrail/internal/gateway/jsondoc"
 )
 
-// fillNginx reads a line of nginx: JSON as people write it by template, or combined and main.
-func fillNginx(d *draft) error {
-	if d.text[0] != '{' {
-		return fillCombined(d)
-	}
-	if err := d.object(); err != nil {
-		return err
-	}
-	return fillNginxObject(d)
+// nginxFormat is a line of nginx: JSON as people write it by template, or combined and main.
+var nginxFormat = &format{
+	name:   FormatNginx,
+	object: fillNginx,
+	line:   fillCombined,
+	marks: []string{
+		"remote_addr", "body_bytes_sent", "time_iso8601", "time_local", "upstream_addr", "upstream_response_time",
+		"http_user_agent", "request_uri", "upstream_status", "http_x_forwarded_for", "realip", "msec",
+	},
 }
 
-func fillNginxObject(d *draft) error {
-	d.as(FormatNginx)
+func fillNginx(d *draft) error {
 	nginxDialect.fill(d, 0, "", 1)
 	d.nginxAnswer()
 	return nil

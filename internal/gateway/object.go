@@ -10,19 +10,13 @@ import (
 	"github.com/keytrail/keytrail/internal/gateway/jsondoc"
 )
 
-// fillObject reads any JSON object: by the mapping of the configuration, else by the names that applications and
+// jsonFormat is any JSON object, read by the mapping of the configuration, else by the names that applications and
 // gateways commonly use.
-func fillObject(d *draft, m mapping) error {
-	if err := d.object(); err != nil {
-		return err
-	}
-	return fillObjectBy(d, m)
-}
+var jsonFormat = &format{name: FormatJSON, object: fillObject}
 
-func fillObjectBy(d *draft, m mapping) error {
-	d.as(FormatJSON)
-	if len(m) > 0 {
-		m.fill(d)
+func fillObject(d *draft) error {
+	if len(d.mapping) > 0 {
+		d.mapping.fill(d)
 		return nil
 	}
 	objectDialect.fill(d, 0, "", 1)

@@ -15,6 +15,8 @@ const (
 	ReasonTooManyFields Reason = "too_many_fields"
 	ReasonUnknownFormat Reason = "unknown_format" // no format recognises it
 	ReasonMissingFields Reason = "missing_fields" // it names no request: no method, path, route, status or header
+	ReasonUndecodable   Reason = "undecodable"    // a carrier's base64 or gzip that does not decode
+	ReasonNotARequest   Reason = "not_a_request"  // a known format's record of something else than an API request
 )
 
 // Reasons to refuse a whole body.
@@ -28,7 +30,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		ReasonEmpty, ReasonMalformedJSON, ReasonNotAnObject, ReasonTooLarge, ReasonTooDeep, ReasonTooManyFields,
-		ReasonUnknownFormat, ReasonMissingFields, ReasonNoRecords, ReasonBinary, ReasonTooManyRecords,
+		ReasonUnknownFormat, ReasonMissingFields, ReasonUndecodable, ReasonNotARequest, ReasonNoRecords, ReasonBinary, ReasonTooManyRecords,
 	}
 }
 

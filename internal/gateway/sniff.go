@@ -2,26 +2,22 @@ package gateway
 
 import "github.com/keytrail/keytrail/internal/gateway/jsondoc"
 
-// fillSniffed reads a record of any known format. The formats do not share the names that mark them, and the marks
-// are the gateway's own fields, which no caller can add: a caller chooses values, never top-level names.
-func fillSniffed(d *draft, m mapping) error {
+// fillSniffed reads a record of any known format.
+func fillSniffed(d *draft) error {
 	if d.text[0] != '{' {
-		return fillCombined(d)
+		f := sniffLine(d.text)
+		d.as(f.name)
+		return f.line(d)
 	}
 	if err := d.object(); err != nil {
 		return err
 	}
-	switch sniff(&d.doc) {
-	case FormatKong:
-		return fillKongObject(d)
-	case FormatTraefik:
-		return fillTraefikObject(d)
-	case FormatEnvoy:
-		return fillEnvoyObject(d)
-	case FormatNginx:
-		return fillNginxObject(d)
+	if f := sniff(&d.doc); f != nil {
+		d.as(f.name)
+		return f.object(d)
 	}
-	if err := fillObjectBy(d, m); err != nil {
+	d.as(jsonFormat.name)
+	if err := jsonFormat.object(d); err != nil {
 		return err
 	}
 	if !d.namesRequest() {
@@ -30,41 +26,55 @@ func fillSniffed(d *draft, m mapping) error {
 	return nil
 }
 
-// marks are the fields that only one format has.
-var marks = map[string]string{
-	"latencies": FormatKong, "authenticated_entity": FormatKong, "upstream_uri": FormatKong, "tries": FormatKong,
-
-	"RequestMethod": FormatTraefik, "DownstreamStatus": FormatTraefik, "RouterName": FormatTraefik,
-	"StartUTC": FormatTraefik, "ClientHost": FormatTraefik, "RequestPath": FormatTraefik,
-
-	"response_flags": FormatEnvoy, ":authority": FormatEnvoy, "downstream_remote_address": FormatEnvoy,
-	"x-envoy-origin-path": FormatEnvoy, "upstream_cluster": FormatEnvoy, "response_code_details": FormatEnvoy,
-
-	"remote_addr": FormatNginx, "body_bytes_sent": FormatNginx, "time_iso8601": FormatNginx,
-	"time_local": FormatNginx, "upstream_addr": FormatNginx, "upstream_response_time": FormatNginx,
-	"http_user_agent": FormatNginx, "request_uri": FormatNginx, "upstream_status": FormatNginx,
-	"http_x_forwarded_for": FormatNginx, "realip": FormatNginx, "msec": FormatNginx,
+// sniffLine returns the format of a line, nginx's where no other claims it: combined is the format of most servers.
+func sniffLine(line string) *format {
+	for _, f := range formats {
+		if f.isLine != nil && f.isLine(line) {
+			return f
+		}
+	}
+	return nginxFormat
 }
 
-// sniff returns the format whose marks an object has most of, nothing without a mark. Kong's count only beside its
-// nested request: they are common words.
-func sniff(doc *jsondoc.Doc) string {
-	count := map[string]int{}
-	nested := false
-	for _, n := range doc.Children(0) {
-		if format := marks[n.Key]; format != "" {
-			count[format]++
+// maxFormats bounds the list of formats: a set of them is one word.
+const maxFormats = 64
+
+// marks maps the name of a field to the formats that have it, as a set by their place in formats.
+var marks = func() map[string]uint64 {
+	m := map[string]uint64{}
+	for i, f := range formats {
+		for _, name := range f.marks {
+			m[name] |= 1 << i
 		}
-		nested = nested || n.Key == "request" && n.Kind == jsondoc.Object
 	}
-	best := ""
-	for _, format := range Formats() { // in order, so that a tie is always decided the same way
-		if format == FormatKong && !nested {
+	return m
+}()
+
+// sniff returns the format whose marks an object has most of, nil without a mark.
+func sniff(doc *jsondoc.Doc) *format {
+	var count [maxFormats]uint8
+	seen := uint64(0)
+	for _, n := range doc.Children(0) {
+		set := marks[n.Key]
+		for i := 0; set != 0; i, set = i+1, set>>1 {
+			if set&1 != 0 && count[i] < 255 {
+				count[i]++
+				seen |= 1 << i
+			}
+		}
+	}
+	if seen == 0 {
+		return nil
+	}
+	best := -1
+	for i, f := range formats {
+		if count[i] == 0 || best >= 0 && count[i] <= count[best] || f.certain != nil && !f.certain(doc) {
 			continue
 		}
-		if count[format] > count[best] {
-			best = format
-		}
+		best = i
 	}
-	return best
+	if best < 0 {
+		return nil
+	}
+	return formats[best]
 }

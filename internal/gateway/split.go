@@ -19,6 +19,14 @@ func Split(body []byte, limit int) (iter.Seq2[int, []byte], error) {
 	if limit <= 0 {
 		limit = MaxRecords
 	}
+	records, err := split(body, limit)
+	if err != nil {
+		return nil, err
+	}
+	return slices.All(records), nil
+}
+
+func split(body []byte, limit int) ([][]byte, *SplitError) {
 	s := splitter{body: bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), limit: limit}
 	if isBinary(s.body) {
 		return nil, &SplitError{Reason: ReasonBinary}
@@ -30,7 +38,7 @@ func Split(body []byte, limit int) (iter.Seq2[int, []byte], error) {
 	case len(s.records) == 0 && !s.emptyArray:
 		return nil, &SplitError{Reason: ReasonNoRecords}
 	}
-	return slices.All(s.records), nil
+	return s.records, nil
 }
 
 // sniffLen is how much of a body tells text from binary data.

@@ -7,17 +7,15 @@ import (
 	"github.com/keytrail/keytrail/internal/gateway/jsondoc"
 )
 
-// fillTraefik reads Traefik's JSON access log: one flat object, headers as request_<Header>, origin_<Header> and
+// traefikFormat is Traefik's JSON access log: one flat object, headers as request_<Header>, origin_<Header> and
 // downstream_<Header>, durations in nanoseconds.
-func fillTraefik(d *draft) error {
-	if err := d.object(); err != nil {
-		return err
-	}
-	return fillTraefikObject(d)
+var traefikFormat = &format{
+	name:   FormatTraefik,
+	object: fillTraefik,
+	marks:  []string{"RequestMethod", "DownstreamStatus", "RouterName", "StartUTC", "ClientHost", "RequestPath"},
 }
 
-func fillTraefikObject(d *draft) error {
-	d.as(FormatTraefik)
+func fillTraefik(d *draft) error {
 	traefikDialect.fill(d, 0, "", 1)
 	d.traefikAnswer()
 	return nil
