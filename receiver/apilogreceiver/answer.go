@@ -32,6 +32,7 @@ type rejection struct {
 type report struct {
 	Accepted int         `json:"accepted"`
 	Rejected int         `json:"rejected"`
+	Skipped  int64       `json:"skipped,omitempty"`
 	Errors   []rejection `json:"errors"`
 }
 

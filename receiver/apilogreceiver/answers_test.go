@@ -72,12 +72,15 @@ func TestAnswerCodes(t *testing.T) {
 	f("two encodings", 415, "content_encoding_must_be_gzip_or_zstd_or_none", "/ingest/kong", good, "Content-Encoding: gzip, gzip")
 	f("MessagePack", 415, "messagepack_is_not_read_send_json", "/ingest", []byte("\x92\xd7\x00abcd\x81\xa3log\xa1x"))
 
-	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodOptions, "TRACE"} {
+	for _, method := range []string{http.MethodPut, http.MethodPatch} { // Kong's http-log can be set to them
+		assert.Equal(t, 200, r.do(method, "/ingest/kong", bytes.NewReader(good)).code, method)
+	}
+	for _, method := range []string{http.MethodGet, http.MethodDelete, http.MethodOptions, "TRACE"} {
 		a := r.do(method, "/ingest/kong", nil)
 		assert.Equal(t, 405, a.code, method)
-		assert.Equal(t, "POST", a.header.Get("Allow"), method)
+		assert.Equal(t, "POST, PUT, PATCH", a.header.Get("Allow"), method)
 	}
-	assert.Equal(t, int64(8), r.counter("requests", "code=200"))
+	assert.Equal(t, int64(10), r.counter("requests", "code=200"))
 	assert.Equal(t, int64(3), r.counter("limit_hits", "limit=max_request_body_size"))
 	assert.Equal(t, int64(1), r.counter("limit_hits", "limit=max_records"))
 	assert.Zero(t, r.recv.budget.used.Load(), "every byte was given back")

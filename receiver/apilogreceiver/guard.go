@@ -53,13 +53,16 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	preflight := r.Method == http.MethodOptions && len(g.origins) > 0
-	if r.Method != http.MethodPost && !preflight {
-		w.Header().Set("Allow", http.MethodPost)
+	if !slices.Contains(sendMethods, r.Method) && !preflight {
+		w.Header().Set("Allow", strings.Join(sendMethods, ", "))
 		g.answers.refuse(w, http.StatusMethodNotAllowed, "method_not_allowed")
 		return
 	}
 	g.next.ServeHTTP(w, g.strip(r, rt))
 }
+
+// sendMethods are the methods a body may come by: Kong's http-log can be set to any of the three.
+var sendMethods = []string{http.MethodPost, http.MethodPut, http.MethodPatch}
 
 func (g *guard) health(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {

@@ -93,6 +93,7 @@ func (h *handler) work(w http.ResponseWriter, r *http.Request, src *source, form
 		return
 	}
 	h.meters.body(ctx, src.labels, &in.tally)
+	in.tally.report.Skipped = in.tally.skipped
 	h.answers.accept(w, in.tally.report)
 }
 
@@ -124,6 +125,9 @@ func (h *handler) refuseWork(w http.ResponseWriter, err error) {
 	case errors.As(err, &split) && split.Reason == gateway.ReasonTooManyRecords:
 		h.meters.limit(limitRecords)
 		h.answers.refuse(w, http.StatusRequestEntityTooLarge, string(split.Reason))
+	case errors.As(err, &split) && split.Reason == gateway.ReasonTooLarge:
+		h.meters.limit(limitOpened)
+		h.answers.refuse(w, http.StatusRequestEntityTooLarge, string(split.Reason))
 	case errors.As(err, &split):
 		h.answers.refuse(w, http.StatusBadRequest, string(split.Reason))
 	case errors.As(err, &down):
@@ -133,7 +137,8 @@ func (h *handler) refuseWork(w http.ResponseWriter, err error) {
 	}
 }
 
-// refuseDownstream answers for the whole body: the event ids make it safe to send it again.
+// refuseDownstream answers for the whole body: the event ids make it safe to send it again. What downstream calls
+// permanent is not to be sent again (ADR 005).
 func (h *handler) refuseDownstream(w http.ResponseWriter, cause error) {
 	switch {
 	case consumererror.IsPermanent(cause):

@@ -2,7 +2,9 @@ package apilogreceiver
 
 import (
 	"cmp"
+	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"sync"
@@ -29,14 +31,17 @@ type intake struct {
 	templates *templates
 	limits    *Limits
 	arrival   time.Time
+	live      bool // captured requests: there is no body to tell records apart by
 
-	body    []byte
-	digest  string         // of the body, once a record needs it
-	seen    map[string]int // content id → how many of it this body held so far
-	rec     event.Record
-	untimed bool // the record at hand names no time
-	groups  grouping
-	tally   tally
+	body     []byte
+	delivery string           // the carrier's id of the body
+	carried  *gateway.Carried // what the carrier says of the record at hand
+	digest   string           // of the body, once a record needs it
+	seen     map[string]int   // content id → how many of it this body held so far
+	rec      event.Record
+	untimed  bool // the record at hand names no time
+	groups   grouping
+	tally    tally
 }
 
 var intakes = sync.Pool{New: func() any { return &intake{seen: make(map[string]int)} }}
@@ -63,12 +68,17 @@ func (in *intake) run(body []byte) (plog.Logs, error) {
 	in.body = body
 	ld := plog.NewLogs()
 	in.groups.into = ld
-	records, err := gateway.Split(body, in.limits.MaxRecords)
+	bundle, err := gateway.Open(body, gateway.OpenLimits{Records: in.limits.MaxRecords})
 	if err != nil {
 		return ld, err
 	}
-	for i, raw := range records {
-		if reason := in.take(i, raw); reason != "" {
+	in.delivery = bundle.DeliveryID
+	for i := range bundle.Records {
+		switch reason := in.take(i, &bundle.Records[i]); reason {
+		case "":
+		case string(gateway.ReasonNotARequest):
+			in.tally.skipped++
+		default:
 			in.tally.reject(i, reason)
 		}
 	}
@@ -76,17 +86,50 @@ func (in *intake) run(body []byte) (plog.Logs, error) {
 }
 
 // take is the way of one record; it returns the reason for which it goes no further.
-func (in *intake) take(index int, raw []byte) (reason string) {
+func (in *intake) take(index int, record *gateway.Record) (reason string) {
 	r := &in.rec
 	r.Reset()
-	if len(raw) > in.limits.MaxRecordBytes {
+	in.carried = record.Carried
+	switch {
+	case record.Reject != "":
+		return string(record.Reject)
+	case len(record.Raw) > in.limits.MaxRecordBytes:
 		in.tally.oversized++
 		return string(gateway.ReasonTooLarge)
 	}
-	claimed, reason := in.parse(raw)
+	claimed, reason := in.parse(record.Raw)
 	if reason != "" {
 		return reason
 	}
+	if in.carried != nil {
+		claimed = in.carry(claimed)
+	}
+	in.pass(index, claimed, event.CaptureLog)
+	return ""
+}
+
+// carry adds what the carrier says to what the gateway said, whose word stands where both speak.
+func (in *intake) carry(claimed time.Time) time.Time {
+	r, c := &in.rec, in.carried
+	addMissing(&r.Resource, c.Resource)
+	addMissing(&r.Attrs, c.Attrs)
+	if claimed.IsZero() {
+		return c.Time
+	}
+	return claimed
+}
+
+func addMissing(to *event.Attrs, from event.Attrs) {
+	for _, a := range from {
+		if _, have := to.Get(a.Key); !have {
+			to.Add(a.Key, a.Value)
+		}
+	}
+}
+
+// pass is the way of every record, read from a log or captured live: bound the time, seal, identify, hand on.
+func (in *intake) pass(index int, claimed time.Time, capture string) {
+	r := &in.rec
 	in.untimed = claimed.IsZero()
 	if r.BoundTime(claimed, in.arrival, in.src.window) {
 		in.tally.outOfBounds++
@@ -96,14 +139,13 @@ func (in *intake) take(index int, raw []byte) (reason string) {
 	if r.Resource.Str(event.KeyServiceName) == "" {
 		r.Resource.Set(event.KeyServiceName, event.String(in.src.service))
 	}
-	r.Attrs.Set(event.KeyCapture, event.String(event.CaptureLog))
+	r.Attrs.Set(event.KeyCapture, event.String(capture))
 	r.Attrs.Set(event.KeySource, event.String(in.src.name))
 
 	out := in.seal()
 	in.identify(index, out)
 	in.tally.accept(r, out)
 	plogevent.Write(r, in.groups.of(r).AppendEmpty())
-	return ""
 }
 
 // parse is a boundary for panics: hostile input that trips a parser costs its own record only.
@@ -142,9 +184,14 @@ func (in *intake) identify(index int, out secret.Outcome) {
 	r := &in.rec
 	requestID := r.Attrs.Str(event.KeyRequestID)
 	var id string
-	if requestID != "" && !out.Failed {
-		id = in.contentID(out.Oldest)
-	} else {
+	switch {
+	case requestID != "" && !out.Failed:
+		id = in.contentID(in.src.name, out.Oldest)
+	case in.carried != nil && in.carried.ID != "" && !out.Failed:
+		id = in.contentID(in.src.name+"\x00"+in.carried.ID, out.Oldest)
+	case in.live:
+		id = randomID()
+	default:
 		id = event.BodyID(in.src.name, in.bodyDigest(), index)
 	}
 	r.Attrs.Set(event.KeyEventID, event.String(id))
@@ -162,19 +209,19 @@ func (in *intake) identify(index int, out secret.Outcome) {
 
 // contentID gives records of one body that say the same their ordinals, so that equal lines stay as many as they
 // were and a re-sent body repeats each.
-func (in *intake) contentID(oldest []string) string {
+func (in *intake) contentID(source string, oldest []string) string {
 	if in.untimed { // its time is the arrival, which a re-send changes
 		arrival := in.rec.Time
 		in.rec.Time = 0
 		defer func() { in.rec.Time = arrival }()
 	}
-	id := event.ContentID(in.src.name, &in.rec, oldest, 0)
+	id := event.ContentID(source, &in.rec, oldest, 0)
 	n := in.seen[id]
 	in.seen[id] = n + 1
 	if n == 0 {
 		return id
 	}
-	return event.ContentID(in.src.name, &in.rec, oldest, n)
+	return event.ContentID(source, &in.rec, oldest, n)
 }
 
 // bodyDigest is keyed: a body is guessable where a line of it is.
@@ -183,6 +230,13 @@ func (in *intake) bodyDigest() string {
 		in.digest = in.ring.BodyDigest(sha256.Sum256(in.body))
 	}
 	return in.digest
+}
+
+// randomID is the id of a captured request that carries no request id: it is handed over once and never sent again.
+func randomID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(b[:])
 }
 
 // methods are the values that tell a method from a credential written in its place.

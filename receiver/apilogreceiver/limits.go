@@ -45,6 +45,7 @@ const (
 	limitTemplates  = "templates_per_service"
 	limitServices   = "template_services"
 	limitWindow     = "zstd_window"
+	limitOpened     = "opened_bytes"
 )
 
 func newDefaultLimits() Limits {

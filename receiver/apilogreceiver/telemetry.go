@@ -35,6 +35,7 @@ type tally struct {
 	failed      int64
 	outOfBounds int64
 	oversized   int64
+	skipped     int64
 }
 
 func (t *tally) reset() {
@@ -107,6 +108,7 @@ func (m *meters) body(ctx context.Context, l labels, t *tally) {
 	m.add(ctx, m.tb.ReceiverAPILogTokensDropped, t.dropped)
 	m.add(ctx, m.tb.ReceiverAPILogRedactionFailed, t.failed)
 	m.add(ctx, m.tb.ReceiverAPILogTimeOutOfBounds, t.outOfBounds, l.alone)
+	m.add(ctx, m.tb.ReceiverAPILogSkippedRecords, t.skipped, l.alone)
 	m.add(ctx, m.tb.ReceiverAPILogLimitHits, t.oversized,
 		metric.WithAttributeSet(attribute.NewSet(attribute.String("limit", limitRecord))))
 }

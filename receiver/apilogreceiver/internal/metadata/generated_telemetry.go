@@ -35,6 +35,7 @@ type TelemetryBuilder struct {
 	ReceiverAPILogRedactionFailed metric.Int64Counter
 	ReceiverAPILogRejectedRecords metric.Int64Counter
 	ReceiverAPILogRequests        metric.Int64Counter
+	ReceiverAPILogSkippedRecords  metric.Int64Counter
 	ReceiverAPILogTimeOutOfBounds metric.Int64Counter
 	ReceiverAPILogTokens          metric.Int64Counter
 	ReceiverAPILogTokensDropped   metric.Int64Counter
@@ -134,6 +135,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_api_log_requests",
 		metric.WithDescription("Requests answered, by status code. [Development]"),
 		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAPILogSkippedRecords, err = builder.meter.Int64Counter(
+		"otelcol_receiver_api_log_skipped_records",
+		metric.WithDescription("Records of a known format that are not an API request of their own, such as Cloudflare's subrequests of a worker. [Development]"),
+		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverAPILogTimeOutOfBounds, err = builder.meter.Int64Counter(

@@ -30,6 +30,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverAPILogRedactionFailed.Add(context.Background(), 1)
 	tb.ReceiverAPILogRejectedRecords.Add(context.Background(), 1)
 	tb.ReceiverAPILogRequests.Add(context.Background(), 1)
+	tb.ReceiverAPILogSkippedRecords.Add(context.Background(), 1)
 	tb.ReceiverAPILogTimeOutOfBounds.Add(context.Background(), 1)
 	tb.ReceiverAPILogTokens.Add(context.Background(), 1)
 	tb.ReceiverAPILogTokensDropped.Add(context.Background(), 1)
@@ -52,6 +53,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverAPILogRequests(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverAPILogSkippedRecords(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverAPILogTimeOutOfBounds(t, testTel,
