@@ -80,6 +80,7 @@ const (
 	KeyTokenChecksum    = "token.checksum"
 	KeyTokenTruncated   = "token.truncated"
 	KeyTokenVisibility  = "token.visibility"
+	KeyTokenProofKey    = "token.dpop.thumbprint"
 	KeyJWTIssuer        = "token.jwt.issuer"
 	KeyJWTSubject       = "token.jwt.subject"
 	KeyJWTClientID      = "token.jwt.client_id"

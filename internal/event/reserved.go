@@ -9,7 +9,7 @@ var stamped = []string{
 	KeyAnsweredBy, KeyUpstreamStatus, KeyDenyReason, KeyDuration, KeyUpstreamTime, KeyRedaction, KeySanitized, KeyParseError,
 	KeyRingID, KeyRingEpoch, KeyRingCheck, KeyTokensDropped,
 	KeyFingerprint, KeyFingerprintPrev, KeyPrincipal, KeyPrincipalPrev, KeyPrincipalClaimed, KeyPrincipalBasis,
-	KeyOthers, KeyCredentialID, KeyTokenScheme, KeyTokenLocation, KeyTokenFormat, KeyTokenChecksum, KeyTokenTruncated, KeyTokenVisibility,
+	KeyOthers, KeyCredentialID, KeyTokenScheme, KeyTokenLocation, KeyTokenFormat, KeyTokenChecksum, KeyTokenTruncated, KeyTokenVisibility, KeyTokenProofKey,
 	KeyJWTIssuer, KeyJWTSubject, KeyJWTClientID, KeyJWTKeyID, KeyJWTID, KeyJWTScopes, KeyJWTAudience,
 	KeyJWTExpiresAt, KeyJWTIssuedAt, KeyJWTAlgorithm, KeyJWTVerified,
 	KeyOwnerID, KeyOwnerType, KeyOwnerName, KeyOwnerTeam, KeyOwnerContact, KeyOwnerSource, KeyOwnerAsOf,

@@ -1,6 +1,11 @@
 package secret
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+
+	"github.com/keytrail/keytrail/internal/event"
+)
 
 // authSchemes maps the scheme words we know to token.scheme. A word we do not know is "other": the caller writes it,
 // and a label must come from a closed set.
@@ -8,10 +13,11 @@ var authSchemes = map[string]string{
 	"bearer": schemeBearer, "basic": schemeBasic, "token": schemeToken, "apikey": schemeAPIKey, "api-key": schemeAPIKey,
 	"api_key": schemeAPIKey, "key": schemeAPIKey, "ssws": "ssws", "private-token": "private_token",
 	"job-token": "job_token", "digest": schemeDigest, "aws4-hmac-sha256": schemeSigV4, "aws": schemeSigV4,
-	"negotiate": "negotiate", "ntlm": "ntlm", "dpop": "dpop", "oauth": "oauth", "hawk": "hawk", "mac": "mac",
-	"geniekey": schemeAPIKey, "splunk": schemeToken, "jwt": schemeBearer, "snowflake": schemeToken,
-	"sharedkey": "shared_key", "sharedaccesssignature": "shared_key", "session": "session", "goog1": schemeOther,
-	"goog4-rsa-sha256": schemeOther, "aws4-ecdsa-p256-sha256": schemeSigV4,
+	"negotiate": "negotiate", "ntlm": "ntlm", "dpop": "dpop", "oauth": "oauth", "hawk": schemeHawk, "mac": schemeMAC,
+	"acs": schemeSignature, "obs": schemeSignature, "geniekey": schemeAPIKey, "signature": schemeSignature, "goog4-hmac-sha256": schemeGoog, "sharedkeylite": schemeShared, "splunk": schemeToken, "jwt": schemeBearer, "snowflake": schemeToken,
+	"sharedkey": schemeShared, "sharedaccesssignature": schemeShared, "session": "session", "goog1": schemeGoog,
+	"goog4-rsa-sha256": schemeGoog, "aws4-ecdsa-p256-sha256": schemeSigV4, "zoho-oauthtoken": "oauth",
+	"aws3-https": schemeSigV4, "apitoken": schemeToken, "api-token": schemeToken, "discogs": schemeToken,
 }
 
 // longestScheme bounds the first word that can be a scheme.
@@ -64,30 +70,48 @@ func startsWithScheme(value string) bool {
 // addAuthorization takes the value of an Authorization header.
 func (p *Pass) addAuthorization(value string, at place) {
 	value = strings.TrimSpace(value)
-	if placeholder(value) {
+	scheme, rest := splitScheme(value)
+	if placeholder(value) || placeholder(rest) {
+		p.noteStandIn(rest, at, scheme)
 		return
 	}
-	scheme, rest := splitScheme(value)
 	switch scheme {
 	case schemeBasic:
-		if placeholder(rest) {
-			return
-		}
-		if masked(rest) {
-			p.noteMasked(at, scheme)
-			return
-		}
 		p.addBasic(rest, at)
 	case schemeDigest:
-		if user := parameter(rest, "username"); user != "" {
-			p.addHuman(schemeDigest, user, at)
-		}
-		p.addValue(parameter(rest, "response"), at.rank)
-	case schemeSigV4:
-		p.addSigV4(rest, at)
+		p.addDigest(rest, at)
 	default:
-		p.addSchemed(scheme, rest, at)
+		if !p.addSigned(scheme, rest, at) {
+			p.addSchemed(scheme, rest, at)
+		}
 	}
+}
+
+// addDigest keeps whom an RFC 7616 response names. The response proves a password for this request alone.
+func (p *Pass) addDigest(rest string, at place) {
+	p.addValue(parameter(rest, "response"), at.rank)
+	user := parameter(rest, "username")
+	if user == "" {
+		if _, _, encoded := cutTwice(parameter(rest, "username*"), "'"); encoded != "" {
+			user = decodeOnce(encoded) // UTF-8''J%C3%A4s%C3%B8n
+		}
+	}
+	if user == "" {
+		p.noteRemains(remainsOf(rest), at, schemeDigest)
+		return
+	}
+	p.addHuman(schemeDigest, user, at)
+}
+
+func cutTwice(s, sep string) (a, b, c string) {
+	a, s, _ = strings.Cut(s, sep)
+	b, c, _ = strings.Cut(s, sep)
+	return a, b, c
+}
+
+// remainsOf says how a credential came to lack the part that identifies it.
+func remainsOf(s string) string {
+	return cmp.Or(remainder(s), event.VisibilityTruncated)
 }
 
 // addSchemed takes a credential behind a scheme word. Several headers of one name reach us joined by commas.
@@ -115,34 +139,29 @@ func (p *Pass) addSchemed(scheme, rest string, at place) {
 	p.addToken(rest, scheme, at)
 }
 
-// addSigV4 keeps the access key id of a signed request; the signature is of this request alone.
-func (p *Pass) addSigV4(rest string, at place) {
-	if credential := parameter(rest, "credential"); credential != "" {
-		id, _, _ := strings.Cut(credential, "/")
-		p.addAccessKey(id, at)
-		p.addValue(parameter(rest, "signature"), at.rank)
-		return
-	}
-	if id, signature, ok := strings.Cut(rest, ":"); ok { // version 2: AWS id:signature
-		p.addAccessKey(id, at)
-		p.addValue(signature, at.rank)
-	}
-}
-
-// sigV4Scope takes the access key id from id/date/region/service/aws4_request.
-func sigV4Scope(value string) (string, bool) {
-	if !strings.HasSuffix(value, "/aws4_request") {
-		return "", false
-	}
-	id, _, _ := strings.Cut(value, "/")
-	return id, id != ""
-}
-
 // parameter returns a parameter of a challenge-style list: name=value or name="value", separated by commas.
-func parameter(list, name string) string {
-	for list != "" {
+func parameter(list, name string) string { return parameters{list, ','}.get(name) }
+
+// parameters is a list of name=value or name="value".
+type parameters struct {
+	list      string
+	separator byte
+}
+
+// newParameters takes the separator that a scheme uses: most a comma, Azure's an ampersand, Akamai's a semicolon.
+func newParameters(list string) parameters {
+	for _, separator := range []byte{',', '&'} {
+		if strings.IndexByte(list, separator) >= 0 {
+			return parameters{list, separator}
+		}
+	}
+	return parameters{list, ';'}
+}
+
+func (ps parameters) get(name string) string {
+	for list := ps.list; list != ""; {
 		var item string
-		item, list = cutItem(list)
+		item, list = cutItem(list, ps.separator)
 		n, v, ok := strings.Cut(item, "=")
 		if ok && strings.EqualFold(strings.TrimSpace(n), name) {
 			return strings.Trim(strings.TrimSpace(v), `"`)
@@ -151,14 +170,25 @@ func parameter(list, name string) string {
 	return ""
 }
 
-// cutItem splits at the first comma outside quotes.
-func cutItem(list string) (item, rest string) {
+func (ps parameters) first(names []string) string {
+	for _, name := range names {
+		if v := ps.get(name); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// cutItem splits at the first separator outside quotes.
+func cutItem(list string, separator byte) (item, rest string) {
 	quoted := false
 	for i := 0; i < len(list); i++ {
 		switch list[i] {
+		case '\\':
+			i++ // what is escaped inside quotes neither ends them nor the item
 		case '"':
 			quoted = !quoted
-		case ',':
+		case separator:
 			if !quoted {
 				return list[:i], strings.TrimSpace(list[i+1:])
 			}

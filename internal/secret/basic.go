@@ -3,6 +3,8 @@ package secret
 import (
 	"encoding/base64"
 	"strings"
+
+	"github.com/keytrail/keytrail/internal/event"
 )
 
 // fillerUsers are user names that clients send only because Basic needs one; the password is the credential then.
@@ -37,10 +39,19 @@ func decodeBasic(payload string) (user, password string, ok bool) {
 
 // addBasic applies the Basic rules: which half is the credential, and when it is a person.
 func (p *Pass) addBasic(payload string, at place) {
+	if how := remainder(payload); how != "" {
+		p.addValue(payload, at.rank)
+		p.noteRemains(how, at, schemeBasic)
+		return
+	}
+	if isToken(payload) { // many a client sends its token as it is
+		p.addToken(payload, schemeBasic, at)
+		return
+	}
 	user, password, ok := decodeBasic(payload)
 	if !ok {
 		p.addValue(payload, at.rank)
-		p.noteMasked(at, schemeBasic) // a whole one always decodes
+		p.noteRemains(event.VisibilityTruncated, at, schemeBasic) // a whole one always decodes
 		return
 	}
 	p.addValue(payload, at.rank)
@@ -70,13 +81,21 @@ func (p *Pass) addUserPassword(user, password string, at place) {
 
 // addHuman keeps a login by name: the id is the user's, no hash is made of the password.
 func (p *Pass) addHuman(kind, user string, at place) {
-	if placeholder(user) || masked(user) {
-		p.noteMasked(at, kind)
+	p.addID(credential{scheme: kind, place: at, user: user}, user)
+}
+
+// addID keeps a credential that is known by an id, under the kind that is its scheme.
+func (p *Pass) addID(c credential, id string) {
+	if placeholder(id) {
+		p.noteStandIn(id, c.place, c.scheme)
 		return
 	}
-	p.add(credential{
-		kind: kindID, digest: idDigest(kind, p.issuer, user), scheme: kind, place: at, user: user,
-	})
+	if how := remainder(id); how != "" {
+		p.noteRemains(how, c.place, c.scheme)
+		return
+	}
+	c.kind, c.digest = kindID, idDigest(c.scheme, p.issuer, id)
+	p.add(c)
 }
 
 // isToken reports whether the whole of s is of a recognised format.

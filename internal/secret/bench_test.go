@@ -101,6 +101,7 @@ func BenchmarkHostile(b *testing.B) {
 		"a", "token=", "token=;", ";a", ",,", `"password":"`, `"password":{`, "password:", "://", "://a:b@", "eyJ", "eyJhbGciOi.", "bearer ",
 		"basic YTpi ", "%25", `\\`, `\"`, "/QUFBQUFBQUFBQUFBQUFBQUFB", "QUFB", "-----BEGIN PRIVATE KEY-----", "/bot1", "ghp_", "sk-", "\x00", "\u202e",
 		"/services/T12345678/", "%2525", "Canary", "=", ":", `"a":`, "4142",
+		"key=", "session=", ";key=", "/hooks/", "/services/T1234567/B1234567/", "%3B", "a=1;",
 	} {
 		b.Run(pattern, func(b *testing.B) {
 			text := strings.Repeat(pattern, maxScanned/len(pattern))
@@ -110,8 +111,10 @@ func BenchmarkHostile(b *testing.B) {
 				for range maxValues {
 					p.Look("http.request.header.x-api-key", "Canary"+d.base62(26))
 				}
-				p.Look("note", text)
-				p.Scrub("note", text)
+				for _, key := range []string{"note", "url.path", "url.query"} {
+					p.Look(key, text)
+					p.Scrub(key, text)
+				}
 				p.End()
 			}
 		})

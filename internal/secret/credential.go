@@ -58,6 +58,8 @@ const (
 	rankPath
 	rankCookie
 	rankMTLS
+	rankNestedAuth // in a request that is nested in a text of this one, such as a body
+	rankNested
 	rankClaimed // a gateway names a credential that it did not accept
 	rankOther   // found by shape where no server looks, such as a referer or a body
 )
@@ -72,6 +74,7 @@ const (
 	placeGateway = "gateway.consumer"
 	placeReferer = "referer"
 	placeField   = "field"
+	placeUser    = "userinfo" // of the URL that was asked for
 )
 
 // place says where a credential stood. The text form is put together only for what is stamped.
@@ -147,6 +150,12 @@ const (
 	schemeMTLS    = "mtls"
 	schemeCookie  = "cookie"
 	schemeGateway = "gateway"
-	schemeNone    = "none"
-	schemeOther   = "other"
+
+	schemeGoog      = "goog4"
+	schemeShared    = "shared_key"
+	schemeSignature = "http_signature"
+	schemeHawk      = "hawk"
+	schemeMAC       = "mac"
+	schemeNone      = "none"
+	schemeOther     = "other"
 )

@@ -17,6 +17,7 @@ type finder struct {
 	hits  []hit
 	spans []span
 	at    [maxLayers][]int32
+	rules *rules // of the source
 }
 
 func (f *finder) reset() {

@@ -1,9 +1,12 @@
 package secret
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +60,13 @@ func (d dice) github(prefix string) string {
 		sum /= 62
 	}
 	return prefix + body + string(tail)
+}
+
+// routable makes a token of GitLab's routable form with a checksum that is right.
+func (d dice) routable(prefix, version string) string {
+	payload := rawURL.EncodeToString([]byte("o:1\nu:" + d.base62(20)))
+	body := prefix + payload + version + fmt.Sprintf(".%02s", strconv.FormatInt(int64(len(payload)), 36))
+	return body + fmt.Sprintf("%07s", strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(body))), 36))
 }
 
 // jwt makes an unsigned-looking JWT of the given payload.
@@ -114,3 +124,5 @@ func dump(r *event.Record) string {
 	b.Write(r.Append(nil))
 	return b.String()
 }
+
+func sumOf(s string) [sha256.Size]byte { return sha256.Sum256([]byte(s)) }

@@ -13,7 +13,7 @@ type tokenFormat struct {
 	min     int  // letters after the prefix
 	max     int  // 0: no upper bound, take them all
 	bounded bool // no letter or digit may stand right before or after: short or common prefixes
-	sum     func(token string) bool
+	sum     checksum
 }
 
 // letters is a set of bytes.
@@ -26,6 +26,7 @@ const (
 	upper32         // A-Z 2-7
 	lowHex          // 0-9 a-f A-F
 	word            // base62 _
+	zBase32         // of Mattermost: the lower letters and digits but 0 2 l v
 )
 
 // formats is the table of known tokens. A format matches only at its prefix, so the table costs nothing on text
@@ -37,14 +38,17 @@ var formats = []tokenFormat{
 	{name: "github_server", prefix: "ghs_", letters: dotted, min: 36, sum: checksumBase62},
 	{name: "github_refresh", prefix: "ghr_", letters: word, min: 36, sum: checksumBase62},
 	{name: "github_fine_grained", prefix: "github_pat_", letters: word, min: 59},
-	{name: "gitlab_pat", prefix: "glpat-", letters: dotted, min: 20},
-	{name: "gitlab_deploy", prefix: "gldt-", letters: dotted, min: 20},
-	{name: "gitlab_runner", prefix: "glrt-", letters: dotted, min: 20},
-	{name: "gitlab_job", prefix: "glcbt-", letters: dotted, min: 20},
-	{name: "gitlab_trigger", prefix: "glptt-", letters: dotted, min: 20},
-	{name: "gitlab_oauth", prefix: "gloas-", letters: dotted, min: 20},
-	{name: "gitlab_scim", prefix: "glsoat-", letters: dotted, min: 20},
-	{name: "gitlab_agent", prefix: "glagent-", letters: dotted, min: 20},
+	{name: "gitlab_pat", prefix: "glpat-", letters: dotted, min: 20, sum: checksumRoutable},
+	{name: "gitlab_deploy", prefix: "gldt-", letters: dotted, min: 20, sum: checksumRoutable},
+	{name: "gitlab_runner", prefix: "glrt-", letters: dotted, min: 20, sum: checksumRoutable},
+	{name: "gitlab_job", prefix: "glcbt-", letters: dotted, min: 20, sum: checksumRoutable},
+	{name: "gitlab_trigger", prefix: "glptt-", letters: dotted, min: 20, sum: checksumRoutable},
+	{name: "gitlab_oauth", prefix: "gloas-", letters: dotted, min: 20, sum: checksumRoutable},
+	{name: "gitlab_scim", prefix: "glsoat-", letters: dotted, min: 20, sum: checksumRoutable},
+	{name: "gitlab_agent", prefix: "glagent-", letters: dotted, min: 20, sum: checksumRoutable},
+	{name: "gitlab_feed", prefix: "glft-", letters: dotted, min: 20, sum: checksumRoutable},
+	{name: "gitlab_mail", prefix: "glimt-", letters: dotted, min: 20, sum: checksumRoutable},
+	{name: "gitlab_flags", prefix: "glffct-", letters: dotted, min: 20, sum: checksumRoutable},
 	{name: "npm", prefix: "npm_", letters: base62, min: 36, max: 36, sum: checksumBase62},
 	{name: "slack", prefix: "xoxb-", letters: urlSafe, min: 16},
 	{name: "slack", prefix: "xoxp-", letters: urlSafe, min: 16},
@@ -53,6 +57,8 @@ var formats = []tokenFormat{
 	{name: "slack", prefix: "xoxs-", letters: urlSafe, min: 16},
 	{name: "slack", prefix: "xoxe.", letters: dotted, min: 16},
 	{name: "slack", prefix: "xoxe-", letters: urlSafe, min: 16},
+	{name: "slack", prefix: "xoxc-", letters: urlSafe, min: 16},
+	{name: "slack", prefix: "xoxd-", letters: urlSafe, min: 16},
 	{name: "slack", prefix: "xapp-", letters: urlSafe, min: 16},
 	{name: "stripe", prefix: "sk_live_", letters: base62, min: 10},
 	{name: "stripe", prefix: "rk_live_", letters: base62, min: 10},
@@ -103,6 +109,23 @@ var formats = []tokenFormat{
 	{name: "square", prefix: "sq0atp-", letters: urlSafe, min: 20},
 	{name: "square", prefix: "sq0csp-", letters: urlSafe, min: 40},
 	{name: "groq", prefix: "gsk_", letters: base62, min: 48, bounded: true},
+	{name: "doppler", prefix: "dp.pt.", letters: base62, min: 40},
+	{name: "pulumi", prefix: "pul-", letters: lowHex, min: 40, bounded: true},
+	{name: "planetscale", prefix: "pscale_tkn_", letters: urlSafe, min: 32},
+	{name: "supabase", prefix: "sbp_", letters: lowHex, min: 40},
+	{name: "supabase", prefix: "sb_secret_", letters: urlSafe, min: 20},
+	{name: "notion", prefix: "ntn_", letters: base62, min: 40},
+	{name: "figma", prefix: "figd_", letters: urlSafe, min: 36},
+	{name: "sentry", prefix: "sntrys_", letters: urlSafe, min: 40},
+	{name: "sentry", prefix: "sntryu_", letters: lowHex, min: 64},
+	{name: "heroku", prefix: "HRKU-", letters: urlSafe, min: 36},
+	{name: "replicate", prefix: "r8_", letters: base62, min: 37, bounded: true},
+	{name: "xai", prefix: "xai-", letters: base62, min: 70},
+	{name: "perplexity", prefix: "pplx-", letters: base62, min: 40},
+	{name: "buildkite", prefix: "bkua_", letters: lowHex, min: 40},
+	{name: "dynatrace", prefix: "dt0c01.", letters: dotted, min: 80},
+	{name: "contentful", prefix: "CFPAT-", letters: urlSafe, min: 40},
+	{name: "fly", prefix: "fm2_", letters: urlSafe, min: 80},
 	{name: "twilio", prefix: "SK", letters: lowHex, min: 32, max: 32, bounded: true},
 	{name: "mailgun", prefix: "key-", letters: lowHex, min: 32, max: 32, bounded: true},
 }
@@ -169,18 +192,6 @@ func (f *tokenFormat) end(s string, from int) (int, bool) {
 	return j, true
 }
 
-// checksum says valid or invalid where the format carries one at this length.
-func (f *tokenFormat) checksum(token string) string {
-	body := token[len(f.prefix):]
-	if f.sum == nil || len(body) != checkedLength {
-		return ""
-	}
-	if f.sum(body) {
-		return "valid"
-	}
-	return "invalid"
-}
-
 var letterSets = func() (t [256]letters) {
 	for c := range 256 {
 		b := byte(c)
@@ -189,6 +200,9 @@ var letterSets = func() (t [256]letters) {
 		}
 		if 'A' <= b && b <= 'Z' || '2' <= b && b <= '7' {
 			t[c] |= upper32
+		}
+		if alnum(b) && (b < 'A' || b > 'Z') && b != '0' && b != '2' && b != 'l' && b != 'v' {
+			t[c] |= zBase32
 		}
 		if unhex(b) >= 0 {
 			t[c] |= lowHex

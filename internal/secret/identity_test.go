@@ -96,12 +96,22 @@ func TestIdentity(t *testing.T) {
 }
 
 func TestChecksumTellsIssuedTokensFromLookalikes(t *testing.T) {
-	pat := newDice(11).github("ghp_")
-	r, _ := seal(t, event.Auth{}, authorization, "Bearer "+pat)
-	assert.Equal(t, "valid", r.Attrs.Str(event.KeyTokenChecksum))
-	wrong := pat[:10] + string(lower(pat[10])^1) + pat[11:]
-	r, _ = seal(t, event.Auth{}, authorization, "Bearer "+wrong)
-	assert.Equal(t, "invalid", r.Attrs.Str(event.KeyTokenChecksum))
+	d := newDice(11)
+	for _, token := range []string{d.github("ghp_"), d.github("gho_"), d.github("npm_"), d.routable("glpat-", ""), d.routable("glrt-", ".01")} {
+		r, _ := seal(t, event.Auth{}, authorization, "Bearer "+token)
+		assert.Equal(t, checksumValid, r.Attrs.Str(event.KeyTokenChecksum), token[:6])
+		wrong := token[:10] + string(lower(token[10])^1) + token[11:]
+		r, _ = seal(t, event.Auth{}, authorization, "Bearer "+wrong)
+		assert.Equal(t, checksumInvalid, r.Attrs.Str(event.KeyTokenChecksum), token[:6])
+	}
+	for _, token := range []string{
+		"glpat-" + d.base62(20), "github_pat_" + d.base62(22) + "_" + d.base62(59), "zpka_" + d.hex(32) + "_" + d.hex(8),
+		"xoxb-" + d.digits(12) + "-" + d.base62(24), "sk_live_" + d.base62(24), "ghs_" + d.base62(60),
+	} {
+		r, _ := seal(t, event.Auth{}, authorization, "Bearer "+token)
+		assert.Empty(t, r.Attrs.Str(event.KeyTokenChecksum), "no published checksum: %s", token[:6])
+		assert.NotEqual(t, formatOpaque, r.Attrs.Str(event.KeyTokenFormat))
+	}
 }
 
 // TestPasswordIsInNoHash seals one login with two passwords: the fingerprint is the same, and neither remains.

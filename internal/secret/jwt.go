@@ -28,6 +28,7 @@ const (
 	jws
 	jwe
 	cutJOSE // begins like one, and lacks a part
+	proof   // of DPoP: proves a key, is no credential
 )
 
 // classifyJOSE tells a JWS or JWE in compact form from other tokens, and finds those that a gateway cut short.
@@ -39,8 +40,12 @@ func classifyJOSE(s string) jose {
 	if !dotted {
 		return classifyHeaderOnly(header)
 	}
-	if !joseHeader(header) {
+	jose, isProof := joseHeader(header)
+	switch {
+	case !jose:
 		return notJOSE
+	case isProof:
+		return proof
 	}
 	switch strings.Count(rest, ".") {
 	case 0, 1: // without a signature it is what a careful gateway logs: the signing input is all we need
@@ -96,6 +101,7 @@ func signingInput(s string) string {
 // claims of an unproven JWT, as it writes them.
 type claims struct {
 	issuer, subject, client, keyID, id, algorithm string
+	proofKey                                      string // the key that the token is bound to
 	scopes, audience                              []string
 	expires, issued                               time.Time
 }
@@ -128,6 +134,9 @@ func readClaims(token string) claims {
 			c.scopes = strings.Fields(c.scopes[0])
 		}
 		c.audience = list(v, "aud")
+		if cnf := v.Get("cnf"); cnf != nil {
+			c.proofKey = text(cnf, "jkt")
+		}
 		c.expires = moment(v, "exp")
 		c.issued = moment(v, "iat")
 	})

@@ -8,6 +8,7 @@ import (
 
 // keyClass is what an attribute key means for its value.
 type keyClass struct {
+	key      string // the whole key, of classes that are made once
 	name     string // the header, or the last segment of the key
 	means    named
 	bears    bool // means is set
@@ -16,7 +17,11 @@ type keyClass struct {
 	query    bool // the value is a query string
 	target   bool // the value is a URL or its path, perhaps with a query
 	typed    bool
-	ours     bool // reserved: written by Keytrail, its name says nothing about its value
+	ours     bool     // reserved: written by Keytrail, its name says nothing about its value
+	common   bool     // one of the keys of which nobody but us chooses the name
+	cert     certPart // what it says of a client certificate
+	ruled    bool     // a rule of the source names it
+	scheme   string
 }
 
 // gatewayFields are what the gateways log of nearly every request without a standard name.
@@ -39,6 +44,7 @@ var common = func() map[string]*keyClass {
 	m := make(map[string]*keyClass)
 	classOf := func(key string) *keyClass {
 		c := computeClass(key)
+		c.key, c.common = key, true
 		return &c
 	}
 	for key := range typed {
@@ -78,9 +84,16 @@ func computeClass(key string) keyClass {
 		c.query = true
 	case event.KeyPath, "url.full", "http.target", "http.url", "url.original":
 		c.target = true
+	case keyTLSSubject:
+		c.cert = certSubject
+	case keyTLSSum:
+		c.cert = certSum
+	case keyTLSCertificate:
+		c.cert = certWhole
 	}
 	if name, ok := strings.CutPrefix(key, event.PrefixRequestHeader); ok {
 		c.name, c.header = name, true
+		c.target = hopTargets[name]
 	} else if name, ok := strings.CutPrefix(key, event.PrefixResponseHeader); ok {
 		c.name, c.response = name, true
 	} else {
@@ -94,8 +107,45 @@ func computeClass(key string) keyClass {
 		if !c.bears && underCookies(key) {
 			c.means, c.bears = exactNames["cookie"], true
 		}
+		if !c.bears && c.header && keyHeader(c.name) {
+			c.means, c.bears = named{"api_key", strong, true}, true
+		}
+		if !c.bears && !c.response && c.cert == certNone {
+			c.cert = lookupCertificate(c.name)
+		}
 	}
 	return c
+}
+
+// hopTargets are headers that hold the request's own target, as an earlier hop saw it.
+var hopTargets = map[string]bool{
+	"x-forwarded-uri": true, "x-original-uri": true, "x-original-url": true, "x-envoy-original-path": true,
+	"x-rewrite-url": true, ":path": true,
+}
+
+// keyHeader reports whether a header is named after a key anywhere in its name, as x-api-key-v2 and
+// x-acme-apikey-token are; not where it names something about the key.
+func keyHeader(name string) bool {
+	if strings.IndexByte(name, 'k') < 0 && strings.IndexByte(name, 'K') < 0 || len(name) > longestName {
+		return false
+	}
+	var buf [longestName]byte
+	flat := string(flatten(buf[:0], name))
+	if !strings.Contains(flat, "apikey") && !strings.Contains(flat, "passkey") {
+		return false
+	}
+	for _, about := range keyAbouts {
+		if strings.HasSuffix(flat, about) {
+			return false
+		}
+	}
+	return true
+}
+
+// keyAbouts end the names of what gateways tell about a key.
+var keyAbouts = []string{
+	"id", "name", "type", "expires", "expiry", "limit", "remaining", "reset", "status", "hint", "prefix", "owner",
+	"version", "scope", "scopes", "hash", "plan", "tier", "valid", "required", "count", "error",
 }
 
 // lastSegment is the last part of a dotted key that is not the index of a list.

@@ -233,94 +233,26 @@ func wordEnd(c byte) bool {
 	return lineEnd(c) || c == ' ' || c == '\t' || c == ',' || c == ';' || c == '<' || c == '>' || c == '}' || c == ')' || c == '&'
 }
 
-// findParameters marks the values of name=value: queries, forms, cookies, logfmt. query says that the text is a query
-// from its first byte, url that it is a URL and nothing else.
-func (f *finder) findParameters(l *layer, query, url bool) {
-	s := l.text
-	for i := 0; i < len(s); {
-		j := strings.IndexByte(s[i:], '=')
-		if j < 0 {
-			return
-		}
-		i += j
-		name, start := bareNameBefore(s, i)
-		i++
-		n, ok := lookupName(name)
-		if !ok {
-			continue
-		}
-		inURL := start > 0 && (s[start-1] == '?' || s[start-1] == '&') || start == 0 && query
-		end := valueEnd(s, i, inURL)
-		if url {
-			end = parameterEnd(s, i)
-		}
-		if n.strength == inQuery && (!inURL || end-i < shortestValue) {
-			continue
-		}
-		if !url && i < len(s) && (s[i] == '"' || s[i] == '\'') {
-			end = quoteEnd(s, i+1, s[i])
-			i++
-		}
-		f.markText(l, i, end, n.rule)
-		i = max(i, end)
-	}
-}
-
-// parameterEnd returns where a value ends in a string that is a URL: a gateway may have decoded what stands in it.
-func parameterEnd(s string, i int) int {
-	for ; i < len(s); i++ {
-		switch s[i] {
-		case '&', '#':
-			return i
-		case ';':
-			if pairFollows(s, i+1) {
-				return i
-			}
-		}
-	}
-	return i
-}
-
-// valueEnd returns where an unquoted value ends. A comma or semicolon ends it only where another name=value follows:
-// a secret may hold one.
-func valueEnd(s string, i int, url bool) int {
-	for ; i < len(s); i++ {
-		switch c := s[i]; c {
-		case '&', ' ', '\t', '\n', '\r', '"', '<', '>':
-			return i
-		case '#':
-			if url {
-				return i
-			}
-		case '\'', '\\':
-			return i
-		case ';', ',':
-			if pairFollows(s, i+1) {
-				return i
-			}
-		}
-	}
-	return i
-}
-
-func pairFollows(s string, i int) bool {
-	limit := min(len(s), i+longestMember)
-	for i < limit && s[i] == ' ' {
-		i++
-	}
-	start := i
-	for i < limit && nameByte(s[i]) {
-		i++
-	}
-	return i > start && i < limit && s[i] == '='
-}
-
 // longestUserinfo bounds what may stand between :// and @.
 const longestUserinfo = 1 << 10
 
 // findUserinfo marks user:password in URLs, and a user that is long enough to be a token.
 func (f *finder) findUserinfo(l *layer) {
-	s := l.text
+	eachUserinfo(l.text, func(start, end int) {
+		if loginLike(l.text[start:end]) {
+			f.markText(l, start, end, "userinfo")
+		}
+	})
+}
+
+// loginLike reports whether what stands before a host is more than a name: git@ and postgres@ stay.
+func loginLike(info string) bool {
+	_, password, _ := strings.Cut(info, ":")
+	return password != "" || len(info) >= 16 || secretish(info)
+}
+
+// eachUserinfo gives what stands between :// and @ in the URLs of s.
+func eachUserinfo(s string, found func(start, end int)) {
 	for i := 0; i < len(s); {
 		j := strings.Index(s[i:], "://")
 		if j < 0 {
@@ -334,11 +266,7 @@ func (f *finder) findUserinfo(l *layer) {
 		if end >= len(s) || s[end] != '@' {
 			continue
 		}
-		info := s[i:end]
-		_, password, ok := strings.Cut(info, ":")
-		if ok && password != "" || len(info) >= 16 || secretish(info) {
-			f.markText(l, i, end, "userinfo")
-		}
+		found(i, end)
 		i = end
 	}
 }

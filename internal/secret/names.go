@@ -8,6 +8,8 @@ type strength uint8
 const (
 	// inQuery: only as a query parameter ("key" and "code" are ordinary words elsewhere).
 	inQuery strength = iota + 1
+	// vague: as weak, but a parameter's value that is an ordinary word, too, is no credential (?session=morning).
+	vague
 	// weak: as a parameter, a string member or an attribute; in prose only where the value looks like a secret.
 	weak
 	// strong: everywhere, and for everything nested under the name.
@@ -23,6 +25,31 @@ type named struct {
 	login bool
 }
 
+// Rules whose values are read in their own way.
+const (
+	ruleAccessKey = "access_key" // the id of a key that signs as AWS does
+	ruleGoogleKey = "google_key"
+	ruleProof     = "dpop"
+	ruleHash      = "token_hash"
+)
+
+// fits reports whether a value can be what its name says. Names that are good for a query alone need a value that
+// is made by a machine: ?key=created_at, ?key=uploads/2026/cat.png and ?code=SAVE20 are no credentials.
+func (n named) fits(v string) bool {
+	switch {
+	case n.strength == vague:
+		return secretish(v)
+	case n.strength != inQuery:
+		return true
+	case n.login:
+		return len(v) >= shortestValue && keyish(v)
+	}
+	return len(v) >= shortestCode && secretish(v)
+}
+
+// shortestCode is below the codes that OAuth servers give (GitHub's have 20 letters) and above coupons and countries.
+const shortestCode = 16
+
 // Names are compared in lower case without - _ . and brackets.
 var exactNames = map[string]named{
 	"authorization": {"authorization", strong, true},
@@ -35,25 +62,26 @@ var exactNames = map[string]named{
 	"passphrase": {"password", strong, false}, "pass": {"password", weak, false},
 	"otp": {"password", weak, false}, "totp": {"password", weak, false}, "mfacode": {"password", weak, false},
 
-	"token": {"token", weak, true}, "auth": {"auth", weak, true}, "jwt": {"token", strong, true},
-	"bearer": {"token", weak, true}, "assertion": {"token", weak, false}, "clientassertion": {"token", strong, false},
+	"token": {"token", weak, true}, "auth": {"auth", vague, true}, "jwt": {"token", strong, true},
+	"bearer": {"token", vague, true}, "assertion": {"token", weak, false}, "clientassertion": {"token", strong, false},
 	"samlresponse": {"token", strong, false}, "samlassertion": {"token", strong, false},
 	"refreshtoken": {"token", strong, false}, "idtoken": {"token", strong, false},
 
-	"session": {"session", weak, true}, "sid": {"session", weak, true}, "sessid": {"session", strong, true},
+	"session": {"session", vague, true}, "sid": {"session", weak, true}, "sessid": {"session", strong, true},
 	"sessionid": {"session", strong, true}, "sessionkey": {"session", strong, true},
 	"phpsessid": {"session", strong, true}, "jsessionid": {"session", strong, true},
 
 	"sig": {"signature", weak, true}, "signature": {"signature", weak, false},
 	"xamzsignature": {"signature", strong, false}, "xgoogsignature": {"signature", strong, false},
-	"xamzcredential": {"api_key", weak, true}, "xgoogcredential": {"api_key", weak, false},
+	"xamzcredential": {ruleAccessKey, weak, true}, "awsaccesskeyid": {ruleAccessKey, strong, true},
+	"xgoogcredential": {ruleGoogleKey, weak, true}, "googleaccessid": {ruleGoogleKey, weak, true},
 	"credential": {"credential", weak, false}, "credentials": {"credential", weak, false},
 
 	"key": {"api_key", inQuery, true}, "code": {"code", inQuery, false},
 
 	"cfaccessjwtassertion": {"token", strong, true}, "xjwtassertion": {"token", strong, true},
 	"xgoogiapjwtassertion": {"token", strong, true}, "xamznoidcdata": {"token", strong, true},
-	"awsaccesskeyid": {"api_key", strong, true}, "xhoneycombteam": {"api_key", strong, true},
+	"dpop": {ruleProof, strong, false}, "xauth": {"authorization", weak, true}, "xhoneycombteam": {"api_key", strong, true},
 }
 
 // Names whose end says it: x-vendor-api-key, stripe_secret_key, github_token.
@@ -67,6 +95,7 @@ var nameEndings = []struct {
 	{"subscriptionkey", named{"api_key", strong, true}},
 	{"functionskey", named{"api_key", strong, true}},
 	{"applicationkey", named{"api_key", strong, true}},
+	{"appkey", named{"api_key", strong, true}},
 	{"insertkey", named{"api_key", strong, true}},
 	{"authkey", named{"api_key", strong, true}},
 	{"accesskey", named{"api_key", strong, true}},
@@ -87,6 +116,9 @@ var nameEndings = []struct {
 	{"synctoken", named{}},
 	{"startingtoken", named{}},
 	{"canceltoken", named{}},
+	{"hashedtoken", named{ruleHash, strong, false}}, // what fingerprints are made of: see Pass.addSum
+	{"tokenhash", named{ruleHash, strong, false}},
+	{"tokensha256", named{ruleHash, strong, false}},
 	{"token", named{"token", strong, true}},
 	{"secret", named{"secret", strong, false}},
 	{"password", named{"password", strong, false}},
@@ -115,7 +147,10 @@ func lookupName(name string) (named, bool) {
 	if n, ok := exactNames[string(flat)]; ok {
 		return n, true
 	}
-	for i := range nameEndings {
+	if len(flat) == 0 {
+		return named{}, false
+	}
+	for _, i := range endingsAt[flat[len(flat)-1]] {
 		e := &nameEndings[i]
 		if n := len(flat) - len(e.end); n >= 0 && string(flat[n:]) == e.end {
 			return e.is, e.is.rule != ""
@@ -123,6 +158,15 @@ func lookupName(name string) (named, bool) {
 	}
 	return named{}, false
 }
+
+// endingsAt are the indexes of nameEndings by last byte, in order.
+var endingsAt = func() (t [256][]int) {
+	for i := range nameEndings {
+		c := nameEndings[i].end[len(nameEndings[i].end)-1]
+		t[c] = append(t[c], i)
+	}
+	return t
+}()
 
 // flatten lowers name and drops the letters in which spellings of one name differ.
 func flatten(buf []byte, name string) []byte {
@@ -174,12 +218,29 @@ func sessionCookie(name string) bool {
 	if strings.Contains(flat, "csrf") || strings.Contains(flat, "xsrf") {
 		return false
 	}
-	for _, part := range []string{"sess", "token", "jwt", "auth", "apikey", "accesskey", "bearer", "rememberme"} {
+	for _, part := range []string{"sess", "token", "jwt", "oauth", "apikey", "accesskey", "bearer", "rememberme"} {
 		if strings.Contains(flat, part) {
 			return true
 		}
 	}
-	return flat == "sid" || strings.HasSuffix(flat, "sid")
+	return wordIn(name, "sid") || wordIn(name, "auth") || strings.HasSuffix(flat, "auth") || knownCookies[flat]
+}
+
+// knownCookies are sessions whose names do not say so: Google's, and what frameworks call theirs.
+var knownCookies = map[string]bool{
+	"ssid": true, "hsid": true, "apisid": true, "sapisid": true, "securehsid": true, "laravelid": true, "cfid": true,
+	"cftoken": true, "xsid": true, "ltpatoken2": true, "mysapsso2": true, "cfauthorization": true, "aspxauth": true,
+}
+
+// wordIn reports whether word is a part of name between separators: connect.sid, __Secure-sid, but not visid.
+func wordIn(name, word string) bool {
+	for i := 0; i+len(word) <= len(name); i++ {
+		if strings.EqualFold(name[i:i+len(word)], word) &&
+			(i == 0 || !alnum(name[i-1])) && (i+len(word) == len(name) || !alnum(name[i+len(word)])) {
+			return true
+		}
+	}
+	return false
 }
 
 // nameByte reports whether c may stand in a parameter or member name.

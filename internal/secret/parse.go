@@ -49,7 +49,7 @@ func parseLine(s string, issuers []string) ([]Credential, error) {
 		p := newPass(nil)
 		p.issuer = issuer
 		p.lookPasted(s)
-		cut = cut || p.masked != nil
+		cut = cut || p.hidden.remains
 		found = merge(found, p.credentials())
 	}
 	switch {
@@ -78,6 +78,10 @@ next:
 func (p *Pass) lookPasted(s string) {
 	if name, value, ok := strings.Cut(s, ":"); ok && headerName(name) {
 		c := computeClass("http.request.header." + strings.ToLower(strings.TrimSpace(name)))
+		if c.cert != certNone {
+			p.lookCertificate(&c, strings.TrimSpace(value))
+			return
+		}
 		if c.bears && c.means.login {
 			p.lookNamed(&c, strings.TrimSpace(value))
 			return

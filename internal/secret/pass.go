@@ -11,22 +11,26 @@ import (
 type Pass struct {
 	sealer *Sealer
 	ring   *fingerprint.Ring
+	rules  *rules
 	issuer string
 
 	found    []credential // at most maxCandidates
 	ordered  bool
 	overflow int
-	masked   *place // where the best-placed masked or truncated credential stood
-	maskedBy string // its scheme
+	hidden   concealed
 	// principal is the gateway's id of a caller it let in.
 	principal string
+	proofKey  string // the thumbprint of the key of a DPoP proof
+	certs     int    // client certificates read
 	values    []raw  // exact values to remove
 	ranks     []rank // where each of them stood
 	encoded   needles
 
 	memories  []memory
 	recalled  int
-	classes   []keyClass // of keys that are not common; pointers into an outgrown array stay good
+	classes   []keyClass  // of keys that are not common; pointers into an outgrown array stay good
+	order     []*keyClass // of the last record's keys
+	turn      int
 	lastKey   string
 	lastClass *keyClass
 
@@ -35,7 +39,14 @@ type Pass struct {
 	sanitized bool
 }
 
-func newPass(s *Sealer) *Pass { return &Pass{sealer: s} }
+func newPass(s *Sealer) *Pass {
+	p := &Pass{sealer: s}
+	if s != nil {
+		p.rules = s.rules
+		p.finder.rules = s.rules
+	}
+	return p
+}
 
 func (p *Pass) begin(ring *fingerprint.Ring, issuer string) {
 	p.ring, p.issuer = ring, issuer
@@ -54,8 +65,8 @@ func (p *Pass) End() {
 	enc.reset()
 	enc.short = 0
 	*p = Pass{
-		sealer: s, found: p.found[:0], values: p.values[:0], ranks: p.ranks[:0],
-		memories: p.memories[:0], classes: p.classes[:0],
+		sealer: s, rules: s.rules, found: p.found[:0], values: p.values[:0], ranks: p.ranks[:0],
+		memories: p.memories[:0], classes: p.classes[:0], order: p.order,
 		finder: fd, encoded: enc,
 	}
 	s.passes.Put(p)
@@ -72,6 +83,7 @@ func (p *Pass) Dropped() int { return p.overflow + max(0, len(p.found)-maxCreden
 
 // Auth takes what a gateway itself says of the caller.
 func (p *Pass) Auth(a event.Auth) {
+	p.addSum(a)
 	if a.CredentialID != "" {
 		c := credential{
 			kind: kindID, digest: idDigest(a.Kind, p.issuer, a.CredentialID), id: a.CredentialID,
@@ -85,18 +97,7 @@ func (p *Pass) Auth(a event.Auth) {
 	if a.Authenticated {
 		p.principal = a.Principal
 	}
-	p.addSubject(a.MTLSSubject)
-}
-
-// addSubject takes the subject of a client certificate.
-func (p *Pass) addSubject(subject string) {
-	if placeholder(subject) {
-		return
-	}
-	p.add(credential{
-		kind: kindID, digest: idDigest(schemeMTLS, p.issuer, subject),
-		scheme: schemeMTLS, place: place{rank: rankMTLS, kind: placeMTLS},
-	})
+	p.addCertificate(a.MTLSSubject, a.MTLSFingerprint, place{rank: rankMTLS, kind: placeMTLS})
 }
 
 // add keeps one credential; the same one found twice keeps its better place.

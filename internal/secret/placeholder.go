@@ -1,6 +1,10 @@
 package secret
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/keytrail/keytrail/internal/event"
+)
 
 // placeholderPrefix begins every replacement text. A value that is one whole replacement is clean.
 const placeholderPrefix = "[REDACTED"
@@ -30,34 +34,45 @@ func replaced(s string) bool {
 	return true
 }
 
-// standIns are what gateways and people write where a credential was, or where there is none.
-var standIns = map[string]struct{}{
-	"-": {}, "--": {}, "null": {}, "nil": {}, "none": {}, "undefined": {}, "(null)": {}, "nan": {},
-	"redacted": {}, "[redacted]": {}, "<redacted>": {}, "(redacted)": {}, "{redacted}": {},
-	"masked": {}, "[masked]": {}, "<masked>": {}, "filtered": {}, "[filtered]": {}, "hidden": {}, "<hidden>": {},
-	"removed": {}, "[removed]": {}, "<removed>": {}, "omitted": {}, "[omitted]": {}, "anonymous": {},
-	"true": {}, "false": {}, "\"\"": {}, "''": {}, "{}": {}, "[]": {},
+// standIns are what gateways and people write where a credential was (true), or where there is none.
+var standIns = map[string]bool{
+	"-": false, "--": false, "null": false, "nil": false, "none": false, "undefined": false, "(null)": false,
+	"nan": false, "anonymous": false, "true": false, "false": false, "\"\"": false, "''": false, "{}": false, "[]": false,
+	"redacted": true, "[redacted]": true, "<redacted>": true, "(redacted)": true, "{redacted}": true,
+	"masked": true, "[masked]": true, "<masked>": true, "filtered": true, "[filtered]": true, "hidden": true,
+	"<hidden>": true, "removed": true, "[removed]": true, "<removed>": true, "omitted": true, "[omitted]": true,
 }
 
 const longestStandIn = 12
 
 // placeholder reports whether s stands where a credential was removed or never was.
 func placeholder(s string) bool {
+	is, _ := standIn(s)
+	return is
+}
+
+// standIn is placeholder; removed says that there was something.
+func standIn(s string) (is, removed bool) {
 	s = strings.TrimSpace(s)
-	if s == "" || replaced(s) {
-		return true
+	if len(s) > 4 && strings.HasPrefix(s, `["`) && strings.HasSuffix(s, `"]`) {
+		s = s[2 : len(s)-2] // Caddy's list of one
 	}
-	if len(s) <= longestStandIn {
+	switch {
+	case s == "":
+		return true, false
+	case replaced(s):
+		return true, true
+	case len(s) <= longestStandIn:
 		var buf [longestStandIn]byte
 		b := buf[:len(s)]
 		for i := range b {
 			b[i] = lower(s[i])
 		}
-		if _, ok := standIns[string(b)]; ok {
-			return true
+		if removed, is = standIns[string(b)]; is {
+			return true, removed
 		}
 	}
-	return oneLetter(s)
+	return oneLetter(s), s[0] != '-'
 }
 
 // oneLetter reports whether s is the same letter throughout: ********, 00000000, xxxxxxxx.
@@ -70,11 +85,18 @@ func oneLetter(s string) bool {
 	return len(s) >= 3 && (s[0] == '*' || s[0] == '0' || s[0] == 'x' || s[0] == 'X' || s[0] == '-' || s[0] == '.' || s[0] == '#')
 }
 
-// masked reports whether s is a credential of which a part was hidden or cut off: abcd****, eyJh..., sha256:….
-func masked(s string) bool {
-	return strings.Contains(s, "***") || strings.Contains(s, "...") || strings.Contains(s, "…") ||
-		strings.Contains(s, "•••") || strings.HasPrefix(s, placeholderPrefix) ||
-		strings.HasPrefix(s, "hmac-sha256:") || strings.HasPrefix(s, "sha256:") || hiddenByX(s)
+// remainder says what became of a credential of which a part is gone: masked where somebody hid it (abcd****,
+// sha256:…), truncated where it ends too soon (eyJh...), empty where it looks whole.
+func remainder(s string) string {
+	switch {
+	case strings.HasSuffix(s, "..."), strings.HasSuffix(s, "…"):
+		return event.VisibilityTruncated
+	case strings.Contains(s, "***"), strings.Contains(s, "..."), strings.Contains(s, "…"), strings.Contains(s, "•••"),
+		strings.HasPrefix(s, placeholderPrefix), strings.HasPrefix(s, "hmac-sha256:"), strings.HasPrefix(s, "sha256:"),
+		hiddenByX(s):
+		return event.VisibilityMasked
+	}
+	return ""
 }
 
 // hiddenByX finds runs of the letter x that hide most of a value: ghp_xxxxxxxxxxxx1234.

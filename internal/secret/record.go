@@ -12,6 +12,9 @@ func (p *Pass) lookRecord(r *event.Record) {
 	for i := range r.Attrs {
 		p.lookAttr(&r.Attrs[i])
 	}
+	p.LookUnkept(r.Unkept)
+	clear(r.Unkept)
+	r.Unkept = r.Unkept[:0]
 	p.Auth(r.Auth)
 	r.Auth = event.Auth{}
 }
@@ -41,7 +44,7 @@ func (p *Pass) sealRecord(r *event.Record) Outcome {
 	if p.Sanitized() {
 		r.Attrs.Set(event.KeySanitized, event.Bool(true))
 	}
-	out.Failed, out.Dropped, out.Oldest = p.Failed(), p.Dropped(), p.Oldest()
+	out.Failed, out.Dropped, out.Oldest, out.Visibility = p.Failed(), p.Dropped(), p.Oldest(), p.Visibility()
 	return out
 }
 

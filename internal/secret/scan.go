@@ -55,7 +55,7 @@ var class = func() (t [256]byteClass) {
 var lead1, lead2, lead3 = leads()
 
 // wordTriggers begin what the table of formats does not hold; either case.
-var wordTriggers = []string{"bea", "bas", "bot", "eyj", "eya", "ewo", "---", "/se", "/we"}
+var wordTriggers = []string{"bea", "bas", "bot", "eyj", "eya", "ewo", "---", "/se", "/we", "/wo", "/tr", "/in", "/ho", "/wi", "/ap"}
 
 func leads() (one, two, three *[256]uint16) {
 	one, two, three = new([256]uint16), new([256]uint16), new([256]uint16)

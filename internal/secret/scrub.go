@@ -42,7 +42,7 @@ func (p *Pass) Scrub(key, value string) (string, bool) {
 
 // ScrubKey removes a credential from an attribute key.
 func (p *Pass) ScrubKey(key string) (string, bool) {
-	if plainKey(key) {
+	if p.plainKey(key) {
 		return key, false
 	}
 	clean, changed := p.scrub(&noClass, "", key, nil)
@@ -106,6 +106,9 @@ func (p *Pass) settle(c *keyClass, key, value string, m *memory) (string, bool) 
 		}
 		return p.clean(value)
 	}
+	if c.cert == certWhole && longEnoughForACertificate(value) {
+		return replacement(ruleCertificate), true
+	}
 	if c.header && startsWithScheme(value) {
 		return replacement(schemeInText), true // a credential in any header, however short
 	}
@@ -145,6 +148,9 @@ func (p *Pass) redact(c *keyClass, key, value string, m *memory) (string, bool, 
 	f := &p.finder
 	f.spans = f.spans[:0]
 	l := layer{text: value}
+	if c.cert == certForwarded {
+		f.findForwarded(&l)
+	}
 	seen := p.findLayers(&l, layerOptions{
 		exact:  len(p.values) > 0 && (!c.typed || !wellTyped(key, value)),
 		query:  c.query,
@@ -210,6 +216,9 @@ func (p *Pass) find(l *layer, o layerOptions) byteClass {
 	}
 	if o.typed {
 		return seen
+	}
+	if o.target && f.rules != nil {
+		f.findTemplates(l)
 	}
 	if seen&isEqual != 0 {
 		f.findParameters(l, o.query, o.query || o.target)

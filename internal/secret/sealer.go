@@ -11,18 +11,25 @@ import (
 type Options struct {
 	// Issuer names who issues the ids behind kc fingerprints. Empty means the record's source, else its service.
 	Issuer string
+	// Rules add places to the ones that are always looked at. Each must pass Rule.Validate.
+	Rules []Rule
+	// Verify reports that a JWT's signature verifies against the keys configured for its issuer. Nil means that none
+	// can be verified. It is called once for each record that presents a JWT first.
+	Verify func(token string) bool
 }
 
 // Sealer finds, fingerprints and removes the credentials of records. It is safe for concurrent use.
 type Sealer struct {
 	keys   interface{ Ring() *fingerprint.Ring }
 	issuer string
+	rules  *rules
+	verify func(token string) bool
 	passes sync.Pool
 }
 
 // New makes a Sealer that stamps with whatever ring keys gives at the time.
 func New(keys interface{ Ring() *fingerprint.Ring }, o Options) *Sealer {
-	s := &Sealer{keys: keys, issuer: o.Issuer}
+	s := &Sealer{keys: keys, issuer: o.Issuer, rules: newRules(o.Rules), verify: o.Verify}
 	s.passes.New = func() any { return newPass(s) }
 	return s
 }
@@ -33,6 +40,8 @@ type Outcome struct {
 	Dropped  int      // credentials beyond the eight of one request
 	Redacted int      // strings from which something was removed
 	Oldest   []string // fingerprints under the oldest live epoch, primary first, for event.ContentID
+	// Visibility says how much of the request's credential the record showed: one of event.Visibility….
+	Visibility string
 }
 
 // Begin starts the same work for a representation other than event.Record. The caller must End the pass.

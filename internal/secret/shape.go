@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strings"
 )
@@ -53,16 +54,21 @@ func matchJWT(s string, i int) (hit, bool) {
 	case strings.HasPrefix(s[i:], "eyJ"):
 		return h, true
 	}
-	return h, joseHeader(s[i : i+strings.IndexByte(s[i:], '.')])
+	jose, _ := joseHeader(s[i : i+strings.IndexByte(s[i:], '.')])
+	return h, jose
 }
 
-// joseHeader reports whether a segment decodes to a JSON object that names an algorithm.
-func joseHeader(segment string) bool {
+// joseHeader reports whether a segment decodes to a JSON object that names an algorithm, and whether it heads a DPoP
+// proof.
+func joseHeader(segment string) (jose, isProof bool) {
 	if len(segment) > longestClaims {
-		return false
+		return false, false
 	}
 	b, err := base64.RawURLEncoding.DecodeString(segment)
-	return err == nil && len(b) > 1 && b[0] == '{' && strings.Contains(string(b), `"alg"`)
+	if err != nil || len(b) < 2 || b[0] != '{' {
+		return false, false
+	}
+	return bytes.Contains(b, []byte(`"alg"`)), bytes.Contains(b, []byte(proofType))
 }
 
 const (
@@ -93,70 +99,6 @@ func matchPEM(s string, i int) (hit, bool) {
 		}
 	}
 	return h, true
-}
-
-// shortestBotSecret is below the 35 characters that Telegram gives: other bot APIs took over its form of path with
-// secrets of their own length, and digits with a colon before them are sign enough.
-const shortestBotSecret = 16
-
-// matchTelegram takes the token of /bot<id>:<token>/.
-func matchTelegram(s string, i int) (hit, bool) {
-	if !strings.HasPrefix(s[i:], "bot") || i > 0 && s[i-1] != '/' {
-		return hit{}, false
-	}
-	j := i + 3
-	for j < len(s) && j < i+20 && '0' <= s[j] && s[j] <= '9' {
-		j++
-	}
-	if j < i+9 || j >= len(s) {
-		return hit{}, false
-	}
-	switch {
-	case s[j] == ':':
-		j++
-	case strings.HasPrefix(s[j:], "%3A"), strings.HasPrefix(s[j:], "%3a"):
-		j += 3
-	default:
-		return hit{}, false
-	}
-	end := j + segment(s[j:])
-	if end-j < shortestBotSecret {
-		return hit{}, false
-	}
-	return hit{start: i + 3, end: end, rule: formatTelegram}, true
-}
-
-// segment is the length of a path segment, whatever it is made of: a secret of this place may hold escapes.
-func segment(s string) int {
-	if n := strings.IndexAny(s, "/?# \t\r\n\"'<>&,;"); n >= 0 {
-		return n
-	}
-	return len(s)
-}
-
-// matchWebhook takes the secret end of a chat webhook: /services/T…/B…/<secret> and /webhooks/<id>/<secret>.
-func matchWebhook(s string, i int) (hit, bool) {
-	var at, skip int
-	switch rest := s[i:]; {
-	case strings.HasPrefix(rest, "/services/T"):
-		at, skip = i+len("/services/"), 2
-	case strings.HasPrefix(rest, "/webhooks/"):
-		at, skip = i+len("/webhooks/"), 1
-	default:
-		return hit{}, false
-	}
-	for ; skip > 0; skip-- {
-		end := letterRun(s, at, base62)
-		if end-at < 8 || end >= len(s) || s[end] != '/' {
-			return hit{}, false
-		}
-		at = end + 1
-	}
-	end := letterRun(s, at, urlSafe)
-	if end-at < 20 || !secretish(s[at:end]) {
-		return hit{}, false
-	}
-	return hit{start: at, end: end, rule: formatWebhook}, true
 }
 
 // matchScheme takes what follows the word Bearer or Basic in running text, where it looks like a credential.
@@ -223,6 +165,68 @@ func secretish(s string) bool {
 		return lowers+uppers > 0 || digits >= 16
 	}
 	return uppers > 1 && lowers > 1 && len(s) >= 12
+}
+
+// keyish reports whether a value is random enough for a key: no path, no file, no slug of words and numbers.
+func keyish(s string) bool {
+	if !secretish(s) || slug(s) || strings.ContainsAny(s, " \t") {
+		return false
+	}
+	if firstEscape(s) >= 0 {
+		return false // to be judged by what is under the escapes
+	}
+	if strings.IndexByte(s, '/') >= 0 {
+		return strings.IndexByte(s, '.') < 0 && len(s) >= 32 && strings.Count(s, "/") <= len(s)/16
+	}
+	return len(s) >= 16 || changes(s) >= 3
+}
+
+// slug reports whether s is words and numbers between separators: PROJ-1234, summer-sale-2026, report_final.pdf.
+func slug(s string) bool {
+	for s != "" {
+		n := 0
+		for n < len(s) && alnum(s[n]) {
+			n++
+		}
+		if part := s[:n]; n >= 16 || changes(part) > 0 && !capitalised(part) {
+			return false
+		}
+		s = s[min(n+1, len(s)):]
+	}
+	return true
+}
+
+// capitalised reports whether s is one word of letters with only its first one large.
+func capitalised(s string) bool {
+	for i := 1; i < len(s); i++ {
+		if s[i] < 'a' || s[i] > 'z' {
+			return false
+		}
+	}
+	return true
+}
+
+// changes counts where lower letters, upper letters, digits and other bytes of s follow one another.
+func changes(s string) int {
+	n := 0
+	for i := 1; i < len(s); i++ {
+		if kindOf(s[i]) != kindOf(s[i-1]) {
+			n++
+		}
+	}
+	return n
+}
+
+func kindOf(c byte) int {
+	switch {
+	case 'a' <= c && c <= 'z':
+		return 1
+	case 'A' <= c && c <= 'Z':
+		return 2
+	case '0' <= c && c <= '9':
+		return 3
+	}
+	return 0
 }
 
 func printable(s string) bool {

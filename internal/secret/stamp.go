@@ -22,6 +22,7 @@ var stamps = keySet(
 	event.KeyFingerprint, event.KeyFingerprintPrev, event.KeyPrincipal, event.KeyPrincipalPrev,
 	event.KeyPrincipalClaimed, event.KeyPrincipalBasis, event.KeyOthers, event.KeyCredentialID, event.KeyTokenScheme,
 	event.KeyTokenLocation, event.KeyTokenFormat, event.KeyTokenChecksum, event.KeyTokenTruncated,
+	event.KeyTokenVisibility, event.KeyTokenProofKey,
 	event.KeyJWTIssuer, event.KeyJWTSubject, event.KeyJWTClientID, event.KeyJWTKeyID, event.KeyJWTID,
 	event.KeyJWTScopes, event.KeyJWTAudience, event.KeyJWTExpiresAt, event.KeyJWTIssuedAt, event.KeyJWTAlgorithm,
 	event.KeyJWTVerified, event.KeyTokensDropped, event.KeyRedaction, event.KeySanitized,
@@ -39,8 +40,13 @@ func stampOnly(key string) bool {
 // nothing.
 func (p *Pass) Stamp(put func(key string, v event.Value)) {
 	creds := p.credentials()
+	switch seen := p.Visibility(); seen {
+	case event.VisibilityMasked, event.VisibilityTruncated, event.VisibilityID:
+		put(event.KeyTokenVisibility, event.String(seen))
+	}
 	if len(creds) == 0 {
-		p.stampMasked(put)
+		p.stampHidden(put)
+		p.stampProofKey(put, "")
 		return
 	}
 	first := &creds[0]
@@ -50,7 +56,8 @@ func (p *Pass) Stamp(put func(key string, v event.Value)) {
 	if overlap {
 		put(event.KeyFingerprintPrev, event.String(previous.String()))
 	}
-	p.stampPrincipal(put, fp, previous, overlap)
+	who := p.whose(creds)
+	p.stampPrincipal(put, who, fp, previous, overlap)
 	put(event.KeyTokenScheme, event.String(first.scheme))
 	put(event.KeyTokenLocation, event.String(p.location(first.place)))
 	if first.format != "" {
@@ -60,22 +67,56 @@ func (p *Pass) Stamp(put func(key string, v event.Value)) {
 		put(event.KeyTokenChecksum, event.String(first.checksum))
 	}
 	p.stampRest(put, creds)
+	p.stampNames(put, creds, who)
 }
 
-// stampPrincipal says whose token it is, as far as the request itself proves it: the gateway's word for a caller it
-// let in, else the token stands for itself.
-func (p *Pass) stampPrincipal(put func(string, event.Value), fp string, previous fingerprint.ID, overlap bool) {
-	basis, who := event.BasisCredential, fp
+// owner is whose a request's token is, as far as the request itself proves it.
+type owner struct {
+	basis    string
+	digest   fingerprint.Digest // unless the basis is the credential itself
+	verified bool               // the primary credential is a JWT whose signature verified
+	jwt      *credential        // the best-placed JWT, nil without one
+	claims   claims             // what it writes
+}
+
+// whose asks the token, then the gateway: a signature proves the claims of the token that carries it, and only the
+// primary one's, because anybody may send a valid token of his own beside a stolen one.
+func (p *Pass) whose(creds []credential) (o owner) {
+	defer p.recovered()
+	o.basis = event.BasisCredential
 	if p.principal != "" {
-		d := fingerprint.PrincipalDigest(p.issuer, "", p.principal)
-		basis, who = event.BasisGateway, p.ring.Stamp(kindWho, d).String()
-		previous, overlap = p.ring.Previous(kindWho, d)
+		o.basis, o.digest = event.BasisGateway, fingerprint.PrincipalDigest(p.issuer, "", p.principal)
+	}
+	for i := range creds {
+		if !creds[i].token.isZero() {
+			o.jwt = &creds[i]
+			break
+		}
+	}
+	if o.jwt == nil {
+		return o
+	}
+	o.claims = readClaims(o.jwt.token.reveal())
+	if o.jwt != &creds[0] || p.sealer == nil || p.sealer.verify == nil || !p.sealer.verify(o.jwt.token.reveal()) {
+		return o
+	}
+	o.verified = true
+	if d, ok := o.claims.principal(); ok {
+		o.basis, o.digest = event.BasisVerified, d
+	}
+	return o
+}
+
+func (p *Pass) stampPrincipal(put func(string, event.Value), o owner, who string, previous fingerprint.ID, overlap bool) {
+	if o.basis != event.BasisCredential {
+		who = p.ring.Stamp(kindWho, o.digest).String()
+		previous, overlap = p.ring.Previous(kindWho, o.digest)
 	}
 	put(event.KeyPrincipal, event.String(who))
 	if overlap {
 		put(event.KeyPrincipalPrev, event.String(previous.String()))
 	}
-	put(event.KeyPrincipalBasis, event.String(basis))
+	put(event.KeyPrincipalBasis, event.String(o.basis))
 }
 
 func (p *Pass) stampRest(put func(string, event.Value), creds []credential) {
@@ -91,16 +132,15 @@ func (p *Pass) stampRest(put func(string, event.Value), creds []credential) {
 	if n := p.Dropped(); n > 0 {
 		put(event.KeyTokensDropped, event.Int(int64(n)))
 	}
-	if p.masked != nil {
+	if p.hidden.remains {
 		put(event.KeyTokenTruncated, event.Bool(true))
 	}
-	p.stampNames(put, creds)
 }
 
 // stampNames puts what the credentials say about themselves in clear: ids, names and claims, primary first.
-func (p *Pass) stampNames(put func(string, event.Value), creds []credential) {
+func (p *Pass) stampNames(put func(string, event.Value), creds []credential, o owner) {
 	defer p.recovered()
-	var id, user, jwt *credential
+	var id, user *credential
 	for i := range creds {
 		c := &creds[i]
 		if id == nil && c.id != "" {
@@ -109,9 +149,6 @@ func (p *Pass) stampNames(put func(string, event.Value), creds []credential) {
 		if user == nil && c.user != "" {
 			user = c
 		}
-		if jwt == nil && !c.token.isZero() {
-			jwt = c
-		}
 	}
 	if id != nil {
 		put(event.KeyCredentialID, event.String(p.claim(event.KeyCredentialID, id.id)))
@@ -119,41 +156,56 @@ func (p *Pass) stampNames(put func(string, event.Value), creds []credential) {
 	if user != nil {
 		put(event.KeyUserName, event.String(p.claim(event.KeyUserName, user.user)))
 	}
-	if jwt == nil {
+	p.stampProofKey(put, o.claims.proofKey)
+	if o.jwt == nil {
 		return
 	}
-	c := readClaims(jwt.token.reveal())
-	if d, ok := c.principal(); ok {
+	if o.verified {
+		put(event.KeyJWTVerified, event.Bool(true))
+	} else if d, ok := o.claims.principal(); ok {
 		put(event.KeyPrincipalClaimed, event.String(p.ring.Stamp(kindWho, d).String()))
 	}
-	c.put(p, put)
+	o.claims.put(p, put)
 }
 
-// stampMasked says that a credential was there, and where, though too little of it is left to tell which.
-func (p *Pass) stampMasked(put func(string, event.Value)) {
-	if p.masked == nil {
+// stampProofKey names the key that the request proved to hold, else the one that its token says it is bound to.
+func (p *Pass) stampProofKey(put func(string, event.Value), bound string) {
+	switch {
+	case p.proofKey != "":
+		put(event.KeyTokenProofKey, event.String(p.proofKey))
+	case plainThumbprint(bound):
+		if clean, changed := p.Scrub("", bound); !changed { // the caller writes the claim, and may write a token there
+			put(event.KeyTokenProofKey, event.String(clean))
+		}
+	}
+}
+
+// stampHidden says that a credential was there, and where, though too little of it is left to tell which.
+func (p *Pass) stampHidden(put func(string, event.Value)) {
+	if p.hidden.how == "" {
 		return
 	}
-	put(event.KeyTokenScheme, event.String(p.maskedBy))
-	put(event.KeyTokenLocation, event.String(p.location(*p.masked)))
-	put(event.KeyTokenTruncated, event.Bool(true))
+	put(event.KeyTokenScheme, event.String(p.hidden.scheme))
+	put(event.KeyTokenLocation, event.String(p.location(p.hidden.place)))
+	if p.hidden.remains {
+		put(event.KeyTokenTruncated, event.Bool(true))
+	}
 }
+
+// locationAuthorization is where most credentials stand.
+const locationAuthorization = placeHeader + ".authorization"
 
 // location renders a place. Its name part may be the caller's (a cookie's name), so it is scrubbed too.
 func (p *Pass) location(at place) string {
-	if at.name == "" {
+	switch {
+	case at.name == "":
 		return at.kind
+	case at.name == "authorization" && at.kind == placeHeader:
+		return locationAuthorization
 	}
 	clean, changed := p.Scrub("", at.String())
 	if changed {
 		return at.kind
 	}
 	return clean
-}
-
-func (p *Pass) noteMasked(at place, scheme string) {
-	if p.masked != nil && p.masked.rank <= at.rank {
-		return
-	}
-	p.masked, p.maskedBy = &at, scheme
 }

@@ -22,7 +22,7 @@ var typed = keySet(
 	event.KeyRingID, event.KeyRingEpoch, event.KeyRingCheck,
 	event.KeyFingerprint, event.KeyFingerprintPrev, event.KeyPrincipal, event.KeyPrincipalPrev,
 	event.KeyPrincipalClaimed, event.KeyPrincipalBasis, event.KeyOthers, event.KeyTokenScheme,
-	event.KeyTokenFormat, event.KeyTokenChecksum, event.KeyTokenTruncated,
+	event.KeyTokenFormat, event.KeyTokenChecksum, event.KeyTokenTruncated, event.KeyTokenVisibility,
 	event.KeyTokenState, event.KeyOwnerPseudonym, event.KeyOwnerType,
 	"http.method", "http.status_code", "http.scheme", "http.flavor", "net.peer.ip", "net.peer.port", "net.host.name",
 	"net.host.port", "network.peer.port", "network.local.address", "network.local.port", "network.transport",
