@@ -18,21 +18,33 @@ func fillCombined(d *draft) error {
 	if !ok || client == "" || strings.ContainsAny(client, `"[{`) {
 		return reject(ReasonUnknownFormat)
 	}
-	open := strings.Index(s, " [")
-	if open < 0 {
+	open, stamp := combinedTime(s)
+	if d.end = parseTime(stamp); open < 0 || d.end.IsZero() {
 		return reject(ReasonUnknownFormat)
 	}
-	user, s := s[:open], s[open+2:]
-	stamp, s, ok := strings.Cut(s, "]")
-	if d.end = parseTime(stamp); !ok || d.end.IsZero() {
-		return reject(ReasonUnknownFormat)
-	}
+	user, s := s[:open], s[open+len(" [")+len(stamp)+len("]"):]
 	d.client = client
 	// The user may hold spaces: it is what the caller sent. The first field is identd's, always a dash.
 	if _, user, ok = strings.Cut(strings.TrimSpace(user), " "); ok && user != "-" {
 		d.userName = unescapeLog(user)
 	}
 	return d.combinedFields(strings.TrimSpace(s))
+}
+
+// combinedTime finds the time, in brackets and before the quoted request. A user whose name holds brackets does not
+// move it: quotes are escaped in names.
+func combinedTime(s string) (open int, stamp string) {
+	for from := 0; ; {
+		i := strings.Index(s[from:], " [")
+		if i < 0 {
+			return -1, ""
+		}
+		from += i + len(" [")
+		stamp, after, ok := strings.Cut(s[from:], "]")
+		if ok && strings.HasPrefix(after, ` "`) {
+			return from - len(" ["), stamp
+		}
+	}
 }
 
 func (d *draft) combinedFields(s string) error {

@@ -20,7 +20,10 @@ type draft struct {
 	format string
 	r      *event.Record
 
-	mapping mapping // of format json
+	mapping  mapping   // of the formats json and logfmt
+	captures *captures // of format haproxy
+	sniffed  *format   // whose marks the object in doc has, where the record shows its own format
+	outer    outer
 
 	method, scheme, path, query, proto string
 	host                               string // of the request, with or without a port
@@ -39,9 +42,16 @@ type draft struct {
 	clientPort                                 int64
 
 	answeredBy, deny string
+	errorType        string // the gateway's own code, where it is better than the status
 	upstreamStatus   int64
+	apisix           apisixAnswer
+	caddy            caddyAnswer
+	haproxy          haproxyAnswer
 	nginx            nginxAnswer
+	azure            azureAnswer
 	envoy            envoyAnswer
+	apigateway       apigatewayAnswer
+	cloudflare       cloudflareAnswer
 
 	headers headerSet
 	rest    restSet
@@ -122,9 +132,10 @@ func (d *draft) addAnswer() {
 	if d.status != 0 {
 		a.Add(event.KeyStatus, event.Int(d.status))
 	}
-	if d.status >= 500 {
-		a.Add(event.KeyErrorType, event.String(strconv.FormatInt(d.status, 10)))
+	if d.errorType == "" && d.status >= 500 {
+		d.errorType = strconv.FormatInt(d.status, 10)
 	}
+	d.addString(event.KeyErrorType, d.errorType)
 	d.addString(event.KeyAnsweredBy, d.answeredBy)
 	if d.upstreamStatus != 0 {
 		a.Add(event.KeyUpstreamStatus, event.Int(d.upstreamStatus))

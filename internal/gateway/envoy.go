@@ -7,14 +7,35 @@ import (
 	"github.com/keytrail/keytrail/internal/gateway/jsondoc"
 )
 
-// envoyFormat is Envoy's JSON access log with the names that Envoy Gateway and Istio give its fields. A value is a
-// string, a number (Istio keeps the type) or null; an absent one is null or a dash.
+// envoyFormat is Envoy's access log: the default line, Istio's line, and JSON with the names that Envoy Gateway and
+// Istio give its fields, which are also those of an OTLP record's attributes. A value is a string, a number (Istio
+// keeps the type) or null; an absent one is null or a dash.
 var envoyFormat = &format{
 	name:   FormatEnvoy,
 	object: fillEnvoy,
+	line:   fillEnvoyLine,
+	isLine: isEnvoyLine,
 	marks: []string{
 		"response_flags", ":authority", "downstream_remote_address", "x-envoy-origin-path", "upstream_cluster",
 		"response_code_details",
+	},
+	remedies: []Remedy{
+		{
+			Blind:  event.VisibilityNone,
+			Advice: "the default log holds no header that carries a token: add those that do",
+			Setting: "json_format:\n  authorization: \"%REQ(AUTHORIZATION)%\"\n  x-api-key: \"%REQ(X-API-KEY)%\"\n" +
+				"  cookie: \"%REQ(COOKIE)%\"",
+		},
+		{
+			Blind:   event.VisibilityTruncated,
+			Advice:  "a length behind the header's name cuts the token: take it away",
+			Setting: "authorization: \"%REQ(AUTHORIZATION)%\"",
+		},
+		{
+			Blind:   event.VisibilityMasked,
+			Advice:  "the log has a text in the token's place: log the header itself",
+			Setting: "authorization: \"%REQ(AUTHORIZATION)%\"",
+		},
 	},
 }
 
@@ -54,6 +75,7 @@ var envoyNames = names{
 	"x_envoy_upstream_service_time":    duration(upstreamDurationField, 1e3),
 	"downstream_remote_address":        setClient,
 	"downstream_direct_remote_address": setPeerAddress,
+	"downstream_peer_fingerprint_256":  text(setMTLSFingerprint),
 	"downstream_peer_subject":          text(func(d *draft, v string) { d.r.Auth.MTLSSubject = v }),
 	"downstream_remote_address_without_port": first(func(d *draft) *string {
 		return &d.client
@@ -69,6 +91,11 @@ func schemeAndHeader(d *draft, i int, n *jsondoc.Node) bool {
 	return headerByName(d, "x_forwarded_proto", n)
 }
 
+// setMTLSFingerprint takes the SHA-256 of a client certificate, in hexadecimal with or without colons.
+func setMTLSFingerprint(d *draft, v string) {
+	d.r.Auth.MTLSFingerprint = strings.ToLower(strings.ReplaceAll(v, ":", ""))
+}
+
 // setPeerAddress takes the address:port that connected; behind trusted forwarded headers it is not the client's.
 func setPeerAddress(d *draft, _ int, n *jsondoc.Node) bool {
 	d.peer, _ = splitHostPort(textOf(n))
@@ -78,11 +105,15 @@ func setPeerAddress(d *draft, _ int, n *jsondoc.Node) bool {
 // setCluster names the service by the cluster: of Istio's outbound|80|subset|host the host.
 func setCluster(d *draft, _ int, n *jsondoc.Node) bool {
 	v := textOf(n)
-	d.service = v
-	if parts := strings.Split(v, "|"); len(parts) == 4 && parts[3] != "" {
-		d.service = parts[3]
-	}
+	d.service = serviceOf(v)
 	return d.service == v // the full cluster name stays with the rest
+}
+
+func serviceOf(cluster string) string {
+	if parts := strings.Split(cluster, "|"); len(parts) == 4 && parts[3] != "" {
+		return parts[3]
+	}
+	return cluster
 }
 
 // envoyLocal are the response flags of answers that Envoy gave itself; URX (the upstream's last answer after

@@ -9,11 +9,26 @@ import (
 // Names of the formats.
 const (
 	FormatAuto    = "auto"
+	FormatAPISIX  = "apisix"
+	FormatCaddy   = "caddy"
+	FormatHAProxy = "haproxy"
 	FormatKong    = "kong"
 	FormatNginx   = "nginx"
 	FormatEnvoy   = "envoy"
 	FormatTraefik = "traefik"
 	FormatJSON    = "json"
+
+	FormatCloudflare = "cloudflare"
+	FormatAPIGateway = "apigateway"
+	FormatALB        = "alb"
+	FormatCloudTrail = "cloudtrail"
+	FormatGCP        = "gcp"
+	FormatAzure      = "azure"
+	FormatTyk        = "tyk"
+	FormatGitHub     = "github"
+	FormatVault      = "vault"
+	FormatGitLab     = "gitlab"
+	FormatLogfmt     = "logfmt"
 )
 
 // format is what the package knows of one log format. It stands in the file of the format.
@@ -40,7 +55,12 @@ type format struct {
 
 // formats are all formats but auto, in the order in which a tie between them is decided. The last two read what no
 // other recognises.
-var formats = []*format{kongFormat, nginxFormat, envoyFormat, traefikFormat, jsonFormat}
+var formats = []*format{
+	kongFormat, apisixFormat, caddyFormat, haproxyFormat, envoyFormat, traefikFormat,
+	cloudflareFormat, apigatewayFormat, albFormat, cloudtrailFormat,
+	gcpFormat, azureFormat, tykFormat, githubFormat, vaultFormat, gitlabFormat, logfmtFormat,
+	nginxFormat, jsonFormat,
+}
 
 // Formats lists the names New takes.
 func Formats() []string {

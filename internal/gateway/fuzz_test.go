@@ -130,3 +130,14 @@ func FuzzTemplates(f *testing.F) {
 		}
 	})
 }
+
+// seedBodies gives a fuzz target every body of the golden stories.
+func seedBodies(f *testing.F, add func([]byte)) {
+	files, err := filepath.Glob("testdata/*/*.txtar")
+	require.NoError(f, err)
+	for _, file := range files {
+		story, err := txtar.ParseFile(file)
+		require.NoError(f, err)
+		add(section(story, "in"))
+	}
+}

@@ -16,7 +16,9 @@ import (
 // Options are what a source may configure of its parser.
 type Options struct {
 	// Mapping names, for the json format, the field that holds an attribute: attribute key → dotted path, with a
-	// unit (ns, us, ms, s) after a space where the attribute is a duration.
+	// unit (ns, us, ms, s) after a space where the attribute is a duration. For the haproxy format it names the
+	// captured headers, which the line has none for: attribute key → request.<n> or response.<n>, with the capture's
+	// len after a space.
 	Mapping map[string]string
 	// TrustedProxies are the networks whose X-Forwarded-For counts.
 	TrustedProxies []netip.Prefix
@@ -34,28 +36,35 @@ type Parser interface {
 
 // New returns the parser of a format.
 func New(name string, o Options) (Parser, error) {
-	m, err := newMapping(o.Mapping)
+	p := &parser{fill: fillSniffed, proxies: slices.Clone(o.TrustedProxies)}
+	var err error
+	if name == FormatHAProxy {
+		p.captures, err = newCaptures(o.Mapping)
+	} else {
+		p.mapping, err = newMapping(o.Mapping)
+	}
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{fill: fillSniffed, mapping: m, proxies: slices.Clone(o.TrustedProxies)}
 	if name != FormatAuto {
 		f := formatNamed(name)
 		if f == nil {
 			return nil, fmt.Errorf("format: must be one of %s, found %q", strings.Join(Formats(), ", "), name)
 		}
-		p.fill = f.fill
+		p.fill, p.format = f.fill, f
 	}
-	if len(m) > 0 && name != FormatJSON && name != FormatAuto {
-		return nil, fmt.Errorf("mapping: only format json takes one, found format %q", name)
+	if len(p.mapping) > 0 && name != FormatJSON && name != FormatLogfmt && name != FormatAuto {
+		return nil, fmt.Errorf("mapping: only the formats json, logfmt and haproxy take one, found format %q", name)
 	}
 	return p, nil
 }
 
 type parser struct {
-	fill    func(*draft) error
-	mapping mapping
-	proxies []netip.Prefix
+	format   *format // nil where each record shows its own
+	fill     func(*draft) error
+	mapping  mapping
+	captures *captures
+	proxies  []netip.Prefix
 }
 
 // drafts are pooled with their document; one that a huge record has blown up is left to the collector.
@@ -69,7 +78,7 @@ func (p *parser) Parse(raw []byte, r *event.Record) (time.Time, error) {
 	}
 	d := drafts.Get().(*draft)
 	d.begin(string(raw), r)
-	d.mapping = p.mapping
+	d.mapping, d.captures = p.mapping, p.captures
 	claimed, err := p.parse(d)
 	if d.release(); d.doc.Size() <= maxPooledNodes {
 		drafts.Put(d)
@@ -82,9 +91,13 @@ func (p *parser) parse(d *draft) (time.Time, error) {
 	if d.text == "" {
 		return time.Time{}, reject(ReasonEmpty)
 	}
+	if err := p.unwrap(d); err != nil {
+		return time.Time{}, err
+	}
 	if err := p.fill(d); err != nil {
 		return time.Time{}, err
 	}
+	d.fillOuter()
 	if !d.namesRequest() {
 		return time.Time{}, reject(ReasonMissingFields)
 	}

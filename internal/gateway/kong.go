@@ -15,7 +15,36 @@ var kongFormat = &format{
 		i, ok := doc.Get(0, "request")
 		return ok && doc.Node(i).Kind == jsondoc.Object
 	},
+	remedies: []Remedy{
+		{
+			Blind:   event.VisibilityMasked,
+			Advice:  "Kong writes REDACTED in place of Authorization: let the log plugin write the header itself",
+			Setting: "plugins:\n" + kongUnredacted,
+		},
+		{
+			Blind: event.VisibilityID,
+			Advice: "Kong names the credential's id and hides the token: let the log plugin write the header itself, and let the " +
+				"auth plugin (key-auth, jwt, …) not remove it with hide_credentials",
+			Setting: "plugins:\n" + kongUnredacted + "\n" + kongUnhidden,
+		},
+		{
+			Blind:   event.VisibilityNone,
+			Advice:  "the auth plugin may remove the credential before it is logged: let it stay",
+			Setting: "plugins:\n" + kongUnhidden,
+		},
+	},
 }
+
+// What to write into Kong's declarative configuration.
+const (
+	kongUnredacted = `  - name: http-log
+    config:
+      custom_fields_by_lua:
+        request.headers.authorization: return kong.request.get_header("authorization")`
+	kongUnhidden = `  - name: key-auth
+    config:
+      hide_credentials: false`
+)
 
 func fillKong(d *draft) error {
 	if _, ok := d.doc.Get(0, "request"); !ok {
@@ -44,17 +73,17 @@ func (k *kong) top(i int, n *jsondoc.Node) bool {
 	d := k.d
 	switch n.Key {
 	case "request":
-		k.each(i, n, k.request)
+		k.d.each(i, n, k.request)
 	case "response":
-		k.each(i, n, k.response)
+		k.d.each(i, n, k.response)
 	case "latencies":
-		k.each(i, n, k.latency)
+		k.d.each(i, n, k.latency)
 	case "service":
-		k.each(i, n, k.service)
+		k.d.each(i, n, k.service)
 	case "authenticated_entity":
-		k.each(i, n, k.entity)
+		k.d.each(i, n, k.entity)
 	case "consumer":
-		k.each(i, n, k.consumer)
+		k.d.each(i, n, k.consumer)
 	case "client_ip":
 		d.client = textOf(n)
 	case "started_at":
@@ -76,22 +105,6 @@ func (k *kong) top(i int, n *jsondoc.Node) bool {
 	return true
 }
 
-// each walks the members of an object; what take leaves is kept with the rest.
-func (k *kong) each(i int, n *jsondoc.Node, take func(int, *jsondoc.Node) bool) {
-	rest := &k.d.rest
-	if n.Kind != jsondoc.Object {
-		rest.node(&k.d.doc, i)
-		return
-	}
-	mark := rest.enter(n.Key)
-	for c, m := range k.d.doc.Children(i) {
-		if !take(c, m) {
-			rest.node(&k.d.doc, c)
-		}
-	}
-	rest.leave(mark)
-}
-
 func (k *kong) request(i int, n *jsondoc.Node) bool {
 	d := k.d
 	switch n.Key {
@@ -108,7 +121,7 @@ func (k *kong) request(i int, n *jsondoc.Node) bool {
 	case "headers":
 		d.takeHeaders(i, false)
 	case "tls":
-		k.each(i, n, k.tls)
+		k.d.each(i, n, k.tls)
 	default:
 		return false
 	}

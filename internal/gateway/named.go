@@ -58,6 +58,44 @@ func (l *dialect) fill(d *draft, i int, path string, level int) {
 	}
 }
 
+// field takes one member of an object whose others something else takes.
+func (l *dialect) field(d *draft, i int, n *jsondoc.Node) bool {
+	name := fieldNames.get(n.Key)
+	if set, ok := l.table[name]; ok && set(d, i, n) {
+		return true
+	}
+	if n.Kind == jsondoc.Object {
+		mark := d.rest.enter(n.Key)
+		l.fill(d, i, name+"_", 2)
+		d.rest.leave(mark)
+		return true
+	}
+	return l.other != nil && l.other(d, name, n)
+}
+
+// each walks the members of an object; what take leaves is kept with the rest.
+func (d *draft) each(i int, n *jsondoc.Node, take func(int, *jsondoc.Node) bool) {
+	if n.Kind != jsondoc.Object {
+		d.rest.node(&d.doc, i)
+		return
+	}
+	mark := d.rest.enter(n.Key)
+	for c, m := range d.doc.Children(i) {
+		if !take(c, m) {
+			d.rest.node(&d.doc, c)
+		}
+	}
+	d.rest.leave(mark)
+}
+
+// member returns the text of a member of the object at index i.
+func (d *draft) member(i int, name string) string {
+	if c, ok := d.doc.Get(i, name); ok {
+		return textOf(d.doc.Node(c))
+	}
+	return ""
+}
+
 // text makes a setter of one that takes a text; a field without a value is taken as said.
 func text(set func(d *draft, v string)) setter {
 	return func(d *draft, _ int, n *jsondoc.Node) bool {

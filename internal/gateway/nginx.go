@@ -16,7 +16,28 @@ var nginxFormat = &format{
 		"remote_addr", "body_bytes_sent", "time_iso8601", "time_local", "upstream_addr", "upstream_response_time",
 		"http_user_agent", "request_uri", "upstream_status", "http_x_forwarded_for", "realip", "msec",
 	},
+	remedies: []Remedy{
+		{
+			Blind:   event.VisibilityNone,
+			Advice:  "nginx logs the headers that its log_format names, and combined names none that carries a token: log with Keytrail's format",
+			Setting: nginxOwnFormat,
+		},
+		{
+			Blind:   event.VisibilityMasked,
+			Advice:  "the log_format has a text in the token's place: log with Keytrail's format",
+			Setting: nginxOwnFormat,
+		},
+		{
+			Blind:   event.VisibilityTruncated,
+			Advice:  "the log_format keeps a part of the token, by a map or a regular expression: log with Keytrail's format",
+			Setting: nginxOwnFormat,
+		},
+	},
 }
+
+// nginxOwnFormat is for the http block; the file included is config/gateways/nginx/keytrail.conf.
+const nginxOwnFormat = `include /etc/nginx/keytrail.conf;
+access_log /var/log/nginx/keytrail.log keytrail;`
 
 func fillNginx(d *draft) error {
 	nginxDialect.fill(d, 0, "", 1)

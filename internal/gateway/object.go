@@ -12,7 +12,16 @@ import (
 
 // jsonFormat is any JSON object, read by the mapping of the configuration, else by the names that applications and
 // gateways commonly use.
-var jsonFormat = &format{name: FormatJSON, object: fillObject}
+var jsonFormat = &format{
+	name:   FormatJSON,
+	object: fillObject,
+	remedies: []Remedy{{
+		Blind:  event.VisibilityNone,
+		Advice: "nobody but you knows which field holds the credential: name it in the source's configuration, with the rest of the mapping",
+		Setting: `mapping:
+  http.request.header.authorization: who.token`,
+	}},
+}
 
 func fillObject(d *draft) error {
 	if len(d.mapping) > 0 {

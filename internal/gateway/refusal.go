@@ -95,3 +95,12 @@ func namesCredential(name string) bool {
 	}
 	return false
 }
+
+// unseen is for a log that does not show where credentials are sent: of a 401 that names no reason it can only be
+// said that it is one.
+func (d *draft) unseen() {
+	if (d.status == 401 || d.status == 407) && d.answeredBy == event.AnsweredByGateway && d.deny == "" &&
+		!d.carriesCredential() && challenge(d.headers.firstResponse("www-authenticate")) == "" {
+		d.deny = event.DenyUnknown
+	}
+}

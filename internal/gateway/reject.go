@@ -24,6 +24,7 @@ const (
 	ReasonNoRecords      Reason = "no_records"
 	ReasonBinary         Reason = "binary"
 	ReasonTooManyRecords Reason = "too_many_records"
+	ReasonInflight       Reason = "too_many_bytes_in_flight" // the contents of its carriers find no room now
 )
 
 // Reasons lists every reason, for the counters that are created at 0.
@@ -31,6 +32,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonEmpty, ReasonMalformedJSON, ReasonNotAnObject, ReasonTooLarge, ReasonTooDeep, ReasonTooManyFields,
 		ReasonUnknownFormat, ReasonMissingFields, ReasonUndecodable, ReasonNotARequest, ReasonNoRecords, ReasonBinary, ReasonTooManyRecords,
+		ReasonInflight,
 	}
 }
 

@@ -12,7 +12,7 @@ func fillSniffed(d *draft) error {
 	if err := d.object(); err != nil {
 		return err
 	}
-	if f := sniff(&d.doc); f != nil {
+	if f := d.sniffed; f != nil {
 		d.as(f.name)
 		return f.object(d)
 	}

@@ -13,7 +13,30 @@ var traefikFormat = &format{
 	name:   FormatTraefik,
 	object: fillTraefik,
 	marks:  []string{"RequestMethod", "DownstreamStatus", "RouterName", "StartUTC", "ClientHost", "RequestPath"},
+	remedies: []Remedy{
+		{
+			Blind:   event.VisibilityNone,
+			Advice:  "Traefik drops all headers unless it is told to keep them: keep those that carry a credential",
+			Setting: traefikKept,
+		},
+		{
+			Blind:   event.VisibilityMasked,
+			Advice:  "a header in mode redact is written as REDACTED: keep it",
+			Setting: traefikKept,
+		},
+	},
 }
+
+// traefikKept is for the static configuration.
+const traefikKept = `accessLog:
+  format: json
+  fields:
+    headers:
+      names:
+        Authorization: keep
+        Proxy-Authorization: keep
+        X-Api-Key: keep
+        Cookie: keep`
 
 func fillTraefik(d *draft) error {
 	traefikDialect.fill(d, 0, "", 1)
@@ -35,11 +58,21 @@ var traefikNames = names{
 	"clienthost": setClient, "clientport": setClientPort, "clientusername": setUser, "clientaddr": setPeerAddress,
 	"tlsclientsubject": text(func(d *draft, v string) { d.r.Auth.MTLSSubject = v }),
 	"servicename":      setService,
+	"requestcount":     setSequence,
 	"traceid":          setTrace, "trace_id": setTrace, "spanid": setSpan, "span_id": setSpan,
 }
 
 // ignored drops a field that says nothing of the request.
 func ignored(*draft, int, *jsondoc.Node) bool { return true }
+
+// setSequence takes the number of the request: Traefik counts all since its start.
+func setSequence(d *draft, _ int, n *jsondoc.Node) bool {
+	if v, ok := intOf(n); ok && v > 0 {
+		d.r.Sequence = uint64(v)
+		return true
+	}
+	return textOf(n) == ""
+}
 
 func setOriginStatus(d *draft, _ int, n *jsondoc.Node) bool {
 	d.upstreamStatus = statusOf(textOf(n))
