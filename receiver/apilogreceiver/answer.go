@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -45,31 +46,35 @@ type answers struct {
 	telemetry *metadata.TelemetryBuilder
 }
 
-func (a *answers) accept(w http.ResponseWriter, r report) {
-	if r.Errors == nil {
-		r.Errors = []rejection{}
+func (a *answers) accept(w http.ResponseWriter, r *http.Request, done report) {
+	if done.Errors == nil {
+		done.Errors = []rejection{}
 	}
-	a.write(w, http.StatusOK, r)
+	a.write(w, r, http.StatusOK, done, "")
 }
 
-func (a *answers) healthy(w http.ResponseWriter) {
-	a.write(w, http.StatusOK, struct {
+func (a *answers) healthy(w http.ResponseWriter, r *http.Request) {
+	a.write(w, r, http.StatusOK, struct {
 		Status string `json:"status"`
-	}{"ok"})
+	}{"ok"}, "")
 }
 
 // refuse answers with a reason of ours, never with text of the request.
-func (a *answers) refuse(w http.ResponseWriter, code int, reason string) {
+func (a *answers) refuse(w http.ResponseWriter, r *http.Request, code int, reason string) {
 	switch code {
 	case http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", strconv.Itoa(retryBusy))
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", strconv.Itoa(retryRefused))
 	}
-	a.write(w, code, refusal{reason})
+	a.write(w, r, code, refusal{reason}, reason)
 }
 
-func (a *answers) write(w http.ResponseWriter, code int, body any) {
+// write answers with body, or, to Firehose, with what it understands.
+func (a *answers) write(w http.ResponseWriter, r *http.Request, code int, body any, reason string) {
+	if isFirehose(r) {
+		body = firehoseReply(r, time.Now(), reason)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
@@ -80,10 +85,10 @@ func (a *answers) write(w http.ResponseWriter, code int, body any) {
 
 // serverError is confighttp's way to refuse: authentication alone, since decoding is ours. Its message may quote
 // the credential that was presented.
-func (a *answers) serverError(w http.ResponseWriter, _ *http.Request, _ string, code int) {
+func (a *answers) serverError(w http.ResponseWriter, r *http.Request, _ string, code int) {
 	reason := "bad_request"
 	if code == http.StatusUnauthorized {
 		reason = "unauthenticated"
 	}
-	a.refuse(w, code, reason)
+	a.refuse(w, r, code, reason)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 
@@ -50,6 +51,8 @@ var (
 	errEncoding    = &bodyError{http.StatusUnsupportedMediaType, "content_encoding_must_be_gzip_or_zstd_or_none", ""}
 	errMessagePack = &bodyError{http.StatusUnsupportedMediaType, "messagepack_is_not_read_send_json", ""}
 	errCorrupt     = &bodyError{http.StatusBadRequest, "body_does_not_decode", ""}
+	errRoom        = &bodyError{http.StatusTooManyRequests, "too_many_events_in_work", limitEvents}
+	errSlow        = &bodyError{http.StatusRequestTimeout, "body_took_too_long", limitReadTimeout}
 	errRead        = &bodyError{http.StatusBadRequest, "body_could_not_be_read", ""}
 )
 
@@ -123,6 +126,8 @@ func readError(err error) error {
 	switch {
 	case errors.As(err, &tooLarge):
 		return errTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errSlow
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, io.ErrUnexpectedEOF):
 		return errCorrupt
 	}

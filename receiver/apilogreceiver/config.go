@@ -12,10 +12,12 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/gateway"
+	"github.com/keytrail/keytrail/internal/secret"
 )
 
 // Config configures the receiver.
@@ -23,11 +25,17 @@ type Config struct {
 	// Ingest is the HTTP server that takes log bodies.
 	Ingest IngestConfig `mapstructure:"ingest"`
 
+	// Capture is the HTTP server that gateways hand live requests to. It is not started unless it is configured.
+	Capture configoptional.Optional[CaptureConfig] `mapstructure:"capture"`
+
 	// Keyring says where the keys of the fingerprints lie.
 	Keyring KeyringConfig `mapstructure:"keyring"`
 
 	// Sources declares who sends. A request that fits none is of the source "other".
 	Sources []SourceConfig `mapstructure:"sources"`
+
+	// JWKS are the issuers whose JWTs are verified. A JWT of another issuer is only claimed.
+	JWKS []JWKSConfig `mapstructure:"jwks"`
 
 	// Limits bounds what one sender, or all of them, can make the receiver hold.
 	Limits Limits `mapstructure:"limits"`
@@ -88,8 +96,12 @@ type SourceConfig struct {
 	// Backfill widens how far back a claimed time is believed beyond the default 30 days.
 	Backfill time.Duration `mapstructure:"backfill"`
 
-	// Mapping names, for formats json and auto, the field of each attribute: attribute key → dotted path.
+	// Mapping names, for formats json, logfmt and auto, the field of each attribute: attribute key → dotted path; for
+	// format haproxy the captured headers: attribute key → request.<n> or response.<n> and the capture's len.
 	Mapping map[string]string `mapstructure:"mapping"`
+
+	// Tokens are further places in which the source's clients send credentials; the usual ones need none.
+	Tokens []secret.Rule `mapstructure:"tokens"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -112,7 +124,7 @@ var sourceName = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
 
 // Validate checks what concerns several sources or a source and the server.
 func (c *Config) Validate() error {
-	var errs []error
+	errs := []error{c.validateJWKS()}
 	names, paths := map[string]bool{}, map[string]bool{}
 	senders := map[string]bool{}
 	for i := range c.Sources {
@@ -125,21 +137,35 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("`sources` must have distinct paths, found %q twice", s.Path))
 		}
 		paths[s.Path] = true
-		if s.Path == "" && senders[s.Sender] {
+		if s.Path == "" && s.Sender != "" && senders[s.Sender] {
 			errs = append(errs, fmt.Errorf("`sources` without path must have distinct senders, found %q twice", s.Sender))
 		}
 		if s.Path == "" {
 			senders[s.Sender] = true
 		}
+		if s.Path == "" && s.Sender == "" && s.Name != c.captured() {
+			errs = append(errs, fmt.Errorf("one of `path` and `sender` of source %q must be set, or it be the `capture::source`", s.Name))
+		}
 		if s.Sender != "" && !c.Ingest.ServerConfig.Auth.HasValue() {
 			errs = append(errs, fmt.Errorf("`sender` of source %q needs `ingest::auth`, which is not configured", s.Name))
 		}
+	}
+	if name := c.captured(); name != "" && !names[name] {
+		errs = append(errs, fmt.Errorf("`capture::source` must be the name of one of `sources`, found %q", name))
 	}
 	if body := c.Ingest.ServerConfig.MaxRequestBodySize; c.Limits.InflightBytes < body {
 		errs = append(errs, fmt.Errorf("`limits::inflight_bytes` must not be below `ingest::max_request_body_size` (%d), found %d",
 			body, c.Limits.InflightBytes))
 	}
 	return errors.Join(errs...)
+}
+
+// captured is the name of the source that live requests belong to, empty without one.
+func (c *Config) captured() string {
+	if capture := c.Capture.Get(); capture != nil {
+		return capture.Source
+	}
+	return ""
 }
 
 // Validate refuses what the server could not keep.
@@ -171,9 +197,6 @@ func (c *SourceConfig) Validate() error {
 	if !sourceName.MatchString(c.Name) || c.Name == event.SourceOther {
 		errs = append(errs, fmt.Errorf("`name` must match %s and not be %q, found %q", sourceName, event.SourceOther, c.Name))
 	}
-	if c.Path == "" && c.Sender == "" {
-		errs = append(errs, errors.New("one of `path` and `sender` must be set"))
-	}
 	if c.Path != "" && (!strings.HasPrefix(c.Path, ingestPath+"/") || path.Clean(c.Path) != c.Path) {
 		errs = append(errs, fmt.Errorf("`path` must be a clean path below %s/, found %q", ingestPath, c.Path))
 	}
@@ -197,7 +220,8 @@ func (c *SourceConfig) validateMapping() error {
 		return nil
 	}
 	if c.mapped() != c.Format {
-		return fmt.Errorf("`mapping` needs `format: %s`, found %q", gateway.FormatJSON, c.Format)
+		return fmt.Errorf("`mapping` needs a format that takes one (%s, %s, %s or %s), found %q",
+			gateway.FormatAuto, gateway.FormatHAProxy, gateway.FormatJSON, gateway.FormatLogfmt, c.Format)
 	}
 	_, err := gateway.New(c.Format, gateway.Options{Mapping: c.Mapping})
 	return err
@@ -205,8 +229,9 @@ func (c *SourceConfig) validateMapping() error {
 
 // mapped is the format whose parser the mapping configures.
 func (c *SourceConfig) mapped() string {
-	if c.Format == gateway.FormatAuto {
-		return gateway.FormatAuto
+	switch c.Format {
+	case gateway.FormatAuto, gateway.FormatHAProxy, gateway.FormatLogfmt:
+		return c.Format
 	}
 	return gateway.FormatJSON
 }

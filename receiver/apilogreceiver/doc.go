@@ -9,4 +9,10 @@
 //	(core)   confighttp: TLS, CORS, authentication, body size
 //	handler  the source the request is bound to, the body read within its bounds, the slot, the answer
 //	intake   split, parse, bound the time, seal, identify, group into one plog.Logs
+//
+// A second server, capture, takes live requests of gateways. It answers before anything is kept and never fails:
+//
+//	server   an empty 200, whatever happens behind it
+//	queue    bounded in count and bytes; the only place where a live request lies in memory as it was sent
+//	worker   batches: the request as a record, then the intake's way from the time on; tries again, drops and counts
 package apilogreceiver

@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 
@@ -39,8 +40,9 @@ func createDefaultConfig() component.Config {
 	server.WriteTimeout = defaultWriteTimeout
 	server.CompressionAlgorithms = []string{encodingNone, encodingGzip, encodingZstd}
 	return &Config{
-		Ingest: IngestConfig{ServerConfig: server},
-		Limits: newDefaultLimits(),
+		Ingest:  IngestConfig{ServerConfig: server},
+		Capture: configoptional.Default(newDefaultCapture()),
+		Limits:  newDefaultLimits(),
 	}
 }
 

@@ -36,11 +36,11 @@ var instrumented = []string{"User-Agent", "X-Forwarded-For", "Forwarded", "Trace
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !g.hosts.allows(r.Host) {
-		g.answers.refuse(w, http.StatusMisdirectedRequest, "host_not_allowed")
+		g.answers.refuse(w, r, http.StatusMisdirectedRequest, "host_not_allowed")
 		return
 	}
 	if !g.originAllowed(r.Header) {
-		g.answers.refuse(w, http.StatusForbidden, "origin_not_allowed")
+		g.answers.refuse(w, r, http.StatusForbidden, "origin_not_allowed")
 		return
 	}
 	if r.URL.Path == healthPath {
@@ -49,13 +49,13 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rt, ok := g.routes.find(r.URL.Path)
 	if !ok {
-		g.answers.refuse(w, http.StatusNotFound, "unknown_path_or_format")
+		g.answers.refuse(w, r, http.StatusNotFound, "unknown_path_or_format")
 		return
 	}
 	preflight := r.Method == http.MethodOptions && len(g.origins) > 0
 	if !slices.Contains(sendMethods, r.Method) && !preflight {
 		w.Header().Set("Allow", strings.Join(sendMethods, ", "))
-		g.answers.refuse(w, http.StatusMethodNotAllowed, "method_not_allowed")
+		g.answers.refuse(w, r, http.StatusMethodNotAllowed, "method_not_allowed")
 		return
 	}
 	g.next.ServeHTTP(w, g.strip(r, rt))
@@ -67,10 +67,10 @@ var sendMethods = []string{http.MethodPost, http.MethodPut, http.MethodPatch}
 func (g *guard) health(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		g.answers.refuse(w, http.StatusMethodNotAllowed, "method_not_allowed")
+		g.answers.refuse(w, r, http.StatusMethodNotAllowed, "method_not_allowed")
 		return
 	}
-	g.answers.healthy(w)
+	g.answers.healthy(w, r)
 }
 
 func (g *guard) strip(r *http.Request, rt *route) *http.Request {

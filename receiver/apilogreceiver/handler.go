@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/receiver/receiverhelper"
 
 	"github.com/keytrail/keytrail/internal/event"
@@ -23,6 +24,7 @@ type handler struct {
 	templates *templates
 	limits    *Limits
 	slots     chan struct{} // one for each body being worked on
+	room      *room
 	next      consumer.Logs
 	obs       *receiverhelper.ObsReport
 	meters    *meters
@@ -41,18 +43,18 @@ var errInternal = errors.New("the body could not be worked on")
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	src, format, ok := h.sources.pick(routeFrom(r.Context()), subject(r.Context()))
 	if !ok {
-		h.answers.refuse(w, http.StatusForbidden, "sender_not_allowed")
+		h.answers.refuse(w, r, http.StatusForbidden, "sender_not_allowed")
 		return
 	}
 	arrival := time.Now()
 	buf, err := h.bodies.read(r)
 	if err != nil {
-		h.refuseBody(w, err)
+		h.refuseBody(w, r, err)
 		return
 	}
 	defer buf.free()
 	if isMessagePack(buf.b) {
-		h.refuseBody(w, errMessagePack)
+		h.refuseBody(w, r, errMessagePack)
 		return
 	}
 	// The slot is taken once the body is here: a slow sender holds its own connection, not a place in the work.
@@ -61,13 +63,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-h.slots }()
 	default:
 		h.meters.limit(limitConcurrent)
-		h.answers.refuse(w, http.StatusTooManyRequests, "too_many_concurrent_requests")
+		h.answers.refuse(w, r, http.StatusTooManyRequests, "too_many_concurrent_requests")
 		return
 	}
 	h.work(w, r, src, format, buf.b, arrival)
 }
 
-func (h *handler) refuseBody(w http.ResponseWriter, err error) {
+func (h *handler) refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	var bad *bodyError
 	if !errors.As(err, &bad) {
 		bad = errRead
@@ -75,7 +77,7 @@ func (h *handler) refuseBody(w http.ResponseWriter, err error) {
 	if bad.limit != "" {
 		h.meters.limit(bad.limit)
 	}
-	h.answers.refuse(w, bad.code, bad.reason)
+	h.answers.refuse(w, r, bad.code, bad.reason)
 }
 
 // work answers 200 only when the next consumer took every event of the body.
@@ -84,17 +86,20 @@ func (h *handler) work(w http.ResponseWriter, r *http.Request, src *source, form
 	defer in.free()
 	in.src, in.format, in.parser = src, format, src.parsers[format]
 	in.ring, in.templates, in.limits, in.arrival = h.keys.Ring(), h.templates, h.limits, arrival
+	in.budget, in.room = h.bodies.budget, h.room
+	in.common = h.firehoseCommon(r)
 
 	ctx := h.obs.StartLogsOp(cleanClient(r.Context()))
 	accepted, err := h.deliver(ctx, in, body)
 	h.obs.EndLogsOp(ctx, format, accepted, err)
+	nameDelivery(r, in.delivery)
 	if err != nil {
-		h.refuseWork(w, err)
+		h.refuseWork(w, r, err)
 		return
 	}
-	h.meters.body(ctx, src.labels, &in.tally)
+	h.meters.body(ctx, src, &in.tally)
 	in.tally.report.Skipped = in.tally.skipped
-	h.answers.accept(w, in.tally.report)
+	h.answers.accept(w, r, in.tally.report)
 }
 
 // deliver is the last boundary for panics: net/http would print the stack with whatever the panic holds.
@@ -104,48 +109,47 @@ func (h *handler) deliver(ctx context.Context, in *intake, body []byte) (accepte
 			err = errInternal
 		}
 	}()
-	ld, err := in.run(body)
-	if err != nil {
-		return 0, err
-	}
-	accepted = in.tally.report.Accepted
-	if accepted == 0 {
-		return 0, nil
-	}
-	if err := h.next.ConsumeLogs(event.Trusted(ctx), ld); err != nil {
-		return accepted, &refused{err}
-	}
-	return accepted, nil
+	err = in.run(ctx, body, func(ld plog.Logs) error {
+		if err := h.next.ConsumeLogs(event.Trusted(ctx), ld); err != nil {
+			return &refused{err}
+		}
+		return nil
+	})
+	return in.tally.report.Accepted, err
 }
 
-func (h *handler) refuseWork(w http.ResponseWriter, err error) {
+func (h *handler) refuseWork(w http.ResponseWriter, r *http.Request, err error) {
 	var split *gateway.SplitError
 	var down *refused
 	switch {
 	case errors.As(err, &split) && split.Reason == gateway.ReasonTooManyRecords:
 		h.meters.limit(limitRecords)
-		h.answers.refuse(w, http.StatusRequestEntityTooLarge, string(split.Reason))
+		h.answers.refuse(w, r, http.StatusRequestEntityTooLarge, string(split.Reason))
 	case errors.As(err, &split) && split.Reason == gateway.ReasonTooLarge:
 		h.meters.limit(limitOpened)
-		h.answers.refuse(w, http.StatusRequestEntityTooLarge, string(split.Reason))
+		h.answers.refuse(w, r, http.StatusRequestEntityTooLarge, string(split.Reason))
+	case errors.As(err, &split) && split.Reason == gateway.ReasonInflight:
+		h.refuseBody(w, r, errInflight)
 	case errors.As(err, &split):
-		h.answers.refuse(w, http.StatusBadRequest, string(split.Reason))
+		h.answers.refuse(w, r, http.StatusBadRequest, string(split.Reason))
 	case errors.As(err, &down):
-		h.refuseDownstream(w, down.cause)
+		h.refuseDownstream(w, r, down.cause)
+	case errors.Is(err, errRoom):
+		h.refuseBody(w, r, errRoom)
 	default:
-		h.answers.refuse(w, http.StatusInternalServerError, reasonInternal)
+		h.answers.refuse(w, r, http.StatusInternalServerError, reasonInternal)
 	}
 }
 
 // refuseDownstream answers for the whole body: the event ids make it safe to send it again. What downstream calls
 // permanent is not to be sent again (ADR 005).
-func (h *handler) refuseDownstream(w http.ResponseWriter, cause error) {
+func (h *handler) refuseDownstream(w http.ResponseWriter, r *http.Request, cause error) {
 	switch {
 	case consumererror.IsPermanent(cause):
-		h.answers.refuse(w, http.StatusBadRequest, "refused_for_good") // Not Retryable
+		h.answers.refuse(w, r, http.StatusBadRequest, "refused_for_good") // Not Retryable
 	case consumererror.ToHTTPStatus(cause) == http.StatusTooManyRequests:
-		h.answers.refuse(w, http.StatusTooManyRequests, "refused_for_now") // Retryable
+		h.answers.refuse(w, r, http.StatusTooManyRequests, "refused_for_now") // Retryable
 	default:
-		h.answers.refuse(w, http.StatusServiceUnavailable, "refused_for_now") // Retryable
+		h.answers.refuse(w, r, http.StatusServiceUnavailable, "refused_for_now") // Retryable
 	}
 }

@@ -2,6 +2,7 @@ package apilogreceiver
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -34,6 +35,10 @@ type intake struct {
 	live      bool // captured requests: there is no body to tell records apart by
 
 	body     []byte
+	budget   *budget          // of all bodies; nil where there is none to take
+	room     *room            // for events of all bodies
+	opened   int64            // bytes taken from it for what carriers hold
+	common   event.Attrs      // what the request says of all its records
 	delivery string           // the carrier's id of the body
 	carried  *gateway.Carried // what the carrier says of the record at hand
 	digest   string           // of the body, once a record needs it
@@ -51,6 +56,9 @@ var intakes = sync.Pool{New: func() any { return &intake{seen: make(map[string]i
 const keepEntries = 4096
 
 func (in *intake) free() {
+	if in.budget != nil {
+		in.budget.give(in.opened)
+	}
 	if len(in.seen) > keepEntries || len(in.groups.byKey) > keepEntries || cap(in.rec.Attrs) > keepEntries {
 		return
 	}
@@ -62,27 +70,80 @@ func (in *intake) free() {
 	intakes.Put(in)
 }
 
-// run takes every record of the body. The error is gateway's *SplitError; anything wrong with one record is in the
-// tally.
-func (in *intake) run(body []byte) (plog.Logs, error) {
+// run takes every record of the body and hands the events on, a part of the body at a time. The error is gateway's
+// *SplitError or hand's; anything wrong with one record is in the tally.
+func (in *intake) run(ctx context.Context, body []byte, hand func(plog.Logs) error) error {
 	in.body = body
-	ld := plog.NewLogs()
-	in.groups.into = ld
-	bundle, err := gateway.Open(body, gateway.OpenLimits{Records: in.limits.MaxRecords})
+	bundle, err := gateway.Open(body, gateway.OpenLimits{
+		Records: in.limits.MaxRecords,
+		// What could not fit beside its own body would be refused again and again.
+		Bytes:   int(min(gateway.MaxOpenedBytes, in.limits.InflightBytes/2)),
+		Reserve: in.reserve,
+	})
 	if err != nil {
-		return ld, err
+		return err
 	}
 	in.delivery = bundle.DeliveryID
-	for i := range bundle.Records {
-		switch reason := in.take(i, &bundle.Records[i]); reason {
+	for from := 0; from < len(bundle.Records); {
+		to, text := part(bundle.Records, from)
+		if err := in.part(ctx, bundle.Records[from:to], from, text, hand); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
+}
+
+// partBytes is how much text is made into events at a time: a body of megabytes would else be held as events, which
+// are many times its size, all at once. What gateways send in one body is mostly below it.
+const partBytes = 256 << 10
+
+// part returns the end of the part that begins at from, and the bytes of its text.
+func part(records []gateway.Record, from int) (to, text int) {
+	for to = from; to < len(records); to++ {
+		if text > 0 && text+len(records[to].Raw) > partBytes {
+			break
+		}
+		text += len(records[to].Raw)
+	}
+	return to, text
+}
+
+// part waits its turn for the memory that the events will take, and hands them on.
+func (in *intake) part(ctx context.Context, records []gateway.Record, from, text int, hand func(plog.Logs) error) error {
+	done, err := in.room.take(ctx, text)
+	if err != nil {
+		return err
+	}
+	defer done()
+	in.groups.reset()
+	in.groups.into = plog.NewLogs()
+	before := in.tally.report.Accepted
+	for i := range records {
+		switch reason := in.take(from+i, &records[i]); reason {
 		case "":
 		case string(gateway.ReasonNotARequest):
 			in.tally.skipped++
 		default:
-			in.tally.reject(i, reason)
+			in.tally.reject(from+i, reason)
 		}
 	}
-	return ld, nil
+	if in.tally.report.Accepted == before {
+		return nil
+	}
+	return hand(in.groups.into)
+}
+
+// reserve takes room for what a carrier of the body holds. It is given back with the intake.
+func (in *intake) reserve(bytes int) bool {
+	if in.budget == nil {
+		return true
+	}
+	if !in.budget.take(int64(bytes)) {
+		return false
+	}
+	in.opened += int64(bytes)
+	return true
 }
 
 // take is the way of one record; it returns the reason for which it goes no further.
@@ -112,6 +173,7 @@ func (in *intake) take(index int, record *gateway.Record) (reason string) {
 func (in *intake) carry(claimed time.Time) time.Time {
 	r, c := &in.rec, in.carried
 	addMissing(&r.Resource, c.Resource)
+	addMissing(&r.Resource, in.common)
 	addMissing(&r.Attrs, c.Attrs)
 	if claimed.IsZero() {
 		return c.Time

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/keytrail/keytrail/internal/fingerprint"
+	"github.com/keytrail/keytrail/internal/jwks"
 	"github.com/keytrail/keytrail/receiver/apilogreceiver/internal/metadata"
 )
 
@@ -33,10 +34,14 @@ type apiLogReceiver struct {
 	obs    *receiverhelper.ObsReport
 	budget *budget
 
-	keys    *fingerprint.Keyring
+	keys       *fingerprint.Keyring
+	jwks       *jwks.Sets
+	conditions conditions
+
 	addr    net.Addr
 	server  *http.Server
 	serving sync.WaitGroup
+	capture *captureServer // nil unless configured
 }
 
 func newReceiver(set receiver.Settings, cfg *Config, next consumer.Logs) (*apiLogReceiver, error) {
@@ -73,15 +78,26 @@ func (r *apiLogReceiver) Start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return err
 	}
+	if err := r.openJWKS(ctx, host); err != nil {
+		return err
+	}
 	return r.listen(ctx, host)
 }
 
 func (r *apiLogReceiver) listen(ctx context.Context, host component.Host) error {
-	srcs, err := newSources(r.cfg.Sources, r.keys)
+	srcs, err := newSources(r.cfg.Sources, r.keys, r.verifier())
 	if err != nil {
 		return err
 	}
-	server, err := r.newServer(ctx, host, srcs)
+	m := newMeters(r.tb)
+	if err := m.observe(srcs); err != nil {
+		return err
+	}
+	learned := newTemplates(r.cfg.Limits.TemplatesPerService, m.limit)
+	if err := r.startCapture(ctx, host, srcs, learned, m); err != nil {
+		return err
+	}
+	server, err := r.newServer(ctx, host, srcs, learned, m)
 	if err != nil {
 		return err
 	}
@@ -100,16 +116,18 @@ func (r *apiLogReceiver) serve(ln net.Listener, host component.Host) {
 	}
 }
 
-func (r *apiLogReceiver) newServer(ctx context.Context, host component.Host, srcs *sources) (*http.Server, error) {
-	m := &meters{tb: r.tb}
+func (r *apiLogReceiver) newServer(
+	ctx context.Context, host component.Host, srcs *sources, learned *templates, m *meters,
+) (*http.Server, error) {
 	a := &answers{telemetry: r.tb}
 	h := &handler{
 		sources:   srcs,
 		keys:      r.keys,
 		bodies:    newBodyReader(&r.cfg.Ingest.ServerConfig, r.budget),
-		templates: newTemplates(r.cfg.Limits.TemplatesPerService, m.limit),
+		templates: learned,
 		limits:    &r.cfg.Limits,
 		slots:     make(chan struct{}, r.cfg.Limits.ConcurrentRequests),
+		room:      newRoom(r.cfg.Limits.EventBytes),
 		next:      r.next,
 		obs:       r.obs,
 		meters:    m,
@@ -129,11 +147,7 @@ func (r *apiLogReceiver) newServer(ctx context.Context, host component.Host, src
 
 // keyringReloaded runs after each change of the key ring's file; the last good ring stays in force.
 func (r *apiLogReceiver) keyringReloaded(host component.Host, err error) {
-	if err != nil {
-		componentstatus.ReportStatus(host, componentstatus.NewRecoverableErrorEvent(err))
-		return
-	}
-	componentstatus.ReportStatus(host, componentstatus.NewEvent(componentstatus.StatusOK))
+	r.conditions.report(host, "key ring", err)
 }
 
 // Shutdown lets every request that was begun get its answer, then stops.
@@ -144,6 +158,12 @@ func (r *apiLogReceiver) Shutdown(ctx context.Context) error {
 			err = errors.Join(err, r.server.Close())
 		}
 		r.serving.Wait()
+	}
+	if r.capture != nil {
+		err = errors.Join(err, r.capture.shutdown(ctx))
+	}
+	if r.jwks != nil {
+		err = errors.Join(err, r.jwks.Close())
 	}
 	if r.keys != nil {
 		err = errors.Join(err, r.keys.Close())

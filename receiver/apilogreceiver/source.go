@@ -3,6 +3,7 @@ package apilogreceiver
 import (
 	"cmp"
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -24,14 +25,16 @@ type source struct {
 	service string
 	window  event.Window
 	sealer  *secret.Sealer
+	proxies []netip.Prefix
 	parsers map[string]gateway.Parser
 	labels  labels
+	watch   *watch
 }
 
 // unknownService is what the semantic conventions call a service that nobody named.
 const unknownService = "unknown_service"
 
-func newSource(c SourceConfig, keys *fingerprint.Keyring) (*source, error) {
+func newSource(c SourceConfig, keys *fingerprint.Keyring, verify func(token string) bool) (*source, error) {
 	proxies, err := prefixes(c.TrustedProxies)
 	if err != nil {
 		return nil, err
@@ -42,9 +45,11 @@ func newSource(c SourceConfig, keys *fingerprint.Keyring) (*source, error) {
 		format:  cmp.Or(c.Format, gateway.FormatAuto),
 		service: cmp.Or(c.Service, c.Name),
 		window:  event.DefaultWindow,
-		sealer:  secret.New(keys, secret.Options{Issuer: cmp.Or(c.Issuer, c.Name)}),
+		proxies: proxies,
+		sealer:  secret.New(keys, secret.Options{Issuer: cmp.Or(c.Issuer, c.Name), Rules: c.Tokens, Verify: verify}),
 		parsers: make(map[string]gateway.Parser),
 		labels:  newLabels(c.Name),
+		watch:   newWatch(c.Name),
 	}
 	if c.Name == event.SourceOther {
 		s.service = unknownService
@@ -90,26 +95,32 @@ func routeFrom(ctx context.Context) *route {
 type sources struct {
 	routes   routes
 	bySender map[string]*source
+	byName   map[string]*source
 	other    *source
 }
 
-func newSources(cfg []SourceConfig, keys *fingerprint.Keyring) (*sources, error) {
-	other, err := newSource(SourceConfig{Name: event.SourceOther}, keys)
+func newSources(cfg []SourceConfig, keys *fingerprint.Keyring, verify func(token string) bool) (*sources, error) {
+	other, err := newSource(SourceConfig{Name: event.SourceOther}, keys, verify)
 	if err != nil {
 		return nil, err
 	}
-	ss := &sources{routes: routes{ingestPath: {}}, bySender: make(map[string]*source), other: other}
+	ss := &sources{
+		routes: routes{ingestPath: {}}, bySender: make(map[string]*source), other: other,
+		byName: map[string]*source{"": other},
+	}
 	for _, f := range gateway.Formats() {
 		ss.routes[ingestPath+"/"+f] = &route{format: f}
 	}
 	for _, c := range cfg {
-		s, err := newSource(c, keys)
+		s, err := newSource(c, keys, verify)
 		if err != nil {
 			return nil, err
 		}
-		if c.Path != "" {
+		ss.byName[c.Name] = s
+		switch {
+		case c.Path != "":
 			ss.routes[c.Path] = &route{source: s}
-		} else {
+		case c.Sender != "":
 			ss.bySender[c.Sender] = s
 		}
 	}
@@ -184,6 +195,7 @@ func cleanClient(ctx context.Context) context.Context {
 type labels struct {
 	source  string
 	formats map[string]metric.MeasurementOption
+	kinds   map[kind]metric.MeasurementOption
 	schemes map[string]metric.MeasurementOption
 	alone   metric.MeasurementOption
 }
@@ -193,11 +205,16 @@ func newLabels(name string) labels {
 	l := labels{
 		source:  name,
 		formats: make(map[string]metric.MeasurementOption),
+		kinds:   make(map[kind]metric.MeasurementOption),
 		schemes: make(map[string]metric.MeasurementOption),
 		alone:   metric.WithAttributeSet(attribute.NewSet(src)),
 	}
-	for _, f := range append(gateway.Formats(), labelOther) {
-		l.formats[f] = metric.WithAttributeSet(attribute.NewSet(src, attribute.String("format", f)))
+	for _, f := range append(gateway.Formats(), formatCapture, labelOther) {
+		format := attribute.String("format", f)
+		l.formats[f] = metric.WithAttributeSet(attribute.NewSet(src, format))
+		for _, v := range visibilities {
+			l.kinds[kind{f, v}] = metric.WithAttributeSet(attribute.NewSet(src, format, attribute.String("visibility", v)))
+		}
 	}
 	for _, s := range schemes {
 		l.schemes[s] = metric.WithAttributeSet(attribute.NewSet(src, attribute.String("scheme", s)))

@@ -1,8 +1,10 @@
 package apilogreceiver
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -20,7 +22,13 @@ const (
 
 // schemes is the closed set of the scheme label: a caller may invent a scheme, but not a series.
 var schemes = []string{
-	"bearer", "basic", "api_key", "token", "digest", "sigv4", "mtls", "cookie", "gateway", labelNone, labelOther,
+	"bearer", "basic", "api_key", "token", "digest", "dpop", "sigv4", "goog4", "shared_key", "http_signature", "ssws", "mtls",
+	"cookie", "gateway", labelNone, labelOther,
+}
+
+// visibilities is the closed set of the visibility label.
+var visibilities = []string{
+	event.VisibilityVisible, event.VisibilityMasked, event.VisibilityTruncated, event.VisibilityID, event.VisibilityNone,
 }
 
 // tally counts one body. It reaches the counters once the next consumer took the events, so that a body that is
@@ -28,7 +36,7 @@ var schemes = []string{
 type tally struct {
 	report      report
 	reasons     map[string]int64
-	formats     map[string]int64
+	kinds       map[kind]int64
 	schemes     map[string]int64
 	redacted    int64
 	dropped     int64
@@ -36,13 +44,24 @@ type tally struct {
 	outOfBounds int64
 	oversized   int64
 	skipped     int64
+
+	arrival int64
+	timing  timing
+	seen    []recordSeen
 }
+
+// kind is what a record is counted under when it is accepted.
+type kind struct{ format, visibility string }
 
 func (t *tally) reset() {
 	clear(t.reasons)
-	clear(t.formats)
+	clear(t.kinds)
 	clear(t.schemes)
-	*t = tally{reasons: t.reasons, formats: t.formats, schemes: t.schemes}
+	seen := t.seen[:0]
+	if cap(seen) > keepEntries {
+		seen = nil
+	}
+	*t = tally{reasons: t.reasons, kinds: t.kinds, schemes: t.schemes, seen: seen}
 }
 
 func (t *tally) reject(index int, reason string) {
@@ -60,8 +79,23 @@ func (t *tally) accept(r *event.Record, out secret.Outcome) {
 	if out.Failed {
 		t.failed++
 	}
-	count(&t.formats, r.Attrs.Str(event.KeyFormat))
-	scheme := r.Attrs.Str(event.KeyTokenScheme)
+	var k kind
+	var scheme, id, claimed string
+	var duration float64
+	for i := range r.Attrs { // once: there are dozens
+		switch v := r.Attrs[i].Value; r.Attrs[i].Key {
+		case event.KeyFormat:
+			k.format = v.Str()
+		case event.KeyTokenScheme:
+			scheme = v.Str()
+		case event.KeyEventID:
+			id = v.Str()
+		case event.KeyTimeClaimed:
+			claimed = v.Str()
+		case event.KeyDuration:
+			duration = v.Double()
+		}
+	}
 	switch {
 	case scheme == "":
 		scheme = labelNone
@@ -69,37 +103,50 @@ func (t *tally) accept(r *event.Record, out secret.Outcome) {
 		scheme = labelOther
 	}
 	count(&t.schemes, scheme)
+	k.visibility = cmp.Or(out.Visibility, event.VisibilityNone)
+	count(&t.kinds, k)
+	t.look(r, id, duration, claimed)
 }
 
-func count(m *map[string]int64, key string) {
+func count[K comparable](m *map[K]int64, key K) {
 	if *m == nil {
-		*m = make(map[string]int64)
+		*m = make(map[K]int64)
 	}
 	(*m)[key]++
 }
 
 // meters are the counters of the receiver.
 type meters struct {
-	tb *metadata.TelemetryBuilder
+	tb   *metadata.TelemetryBuilder
+	seen *seenIDs
 }
+
+func newMeters(tb *metadata.TelemetryBuilder) *meters { return &meters{tb, newSeenIDs(time.Now())} }
 
 // limit counts one bite of a limit.
-func (m *meters) limit(name string) {
-	m.tb.ReceiverAPILogLimitHits.Add(context.Background(), 1,
-		metric.WithAttributeSet(attribute.NewSet(attribute.String("limit", name))))
+func (m *meters) limit(name string) { m.limits(context.Background(), name, 1) }
+
+func (m *meters) limits(ctx context.Context, name string, n int64) {
+	if n > 0 {
+		m.tb.ReceiverAPILogLimitHits.Add(ctx, n,
+			metric.WithAttributeSet(attribute.NewSet(attribute.String("limit", name))))
+	}
 }
 
-// body counts what a tally holds.
-func (m *meters) body(ctx context.Context, l labels, t *tally) {
+// body counts what a tally holds of a body that was delivered.
+func (m *meters) body(ctx context.Context, src *source, t *tally) {
+	l := &src.labels
 	for reason, n := range t.reasons {
 		m.tb.ReceiverAPILogRejectedRecords.Add(ctx, n, l.reason(reason))
 	}
-	for format, n := range t.formats {
-		set, ok := l.formats[format]
+	for k, n := range t.kinds {
+		accepted, ok := l.formats[k.format]
 		if !ok {
-			set = l.formats[labelOther]
+			k.format = labelOther
+			accepted = l.formats[labelOther]
 		}
-		m.tb.ReceiverAPILogAcceptedRecords.Add(ctx, n, set)
+		m.tb.ReceiverAPILogAcceptedRecords.Add(ctx, n, accepted)
+		m.tb.ReceiverAPILogVisibleTokens.Add(ctx, n, l.kinds[k])
 	}
 	for scheme, n := range t.schemes {
 		m.tb.ReceiverAPILogTokens.Add(ctx, n, l.schemes[scheme])
@@ -109,8 +156,17 @@ func (m *meters) body(ctx context.Context, l labels, t *tally) {
 	m.add(ctx, m.tb.ReceiverAPILogRedactionFailed, t.failed)
 	m.add(ctx, m.tb.ReceiverAPILogTimeOutOfBounds, t.outOfBounds, l.alone)
 	m.add(ctx, m.tb.ReceiverAPILogSkippedRecords, t.skipped, l.alone)
-	m.add(ctx, m.tb.ReceiverAPILogLimitHits, t.oversized,
-		metric.WithAttributeSet(attribute.NewSet(attribute.String("limit", limitRecord))))
+	m.limits(ctx, limitRecord, t.oversized)
+	if len(t.seen) == 0 {
+		return
+	}
+	m.limits(ctx, limitSeen, m.seen.mark(t.seen, t.arrival))
+	bitten := src.watch.take(t)
+	m.limits(ctx, limitCounters, bitten.counters)
+	m.limits(ctx, limitHoles, bitten.holes)
+	if t.timing.known {
+		m.tb.ReceiverAPILogDeliveryDelay.Record(ctx, max(0, t.timing.longest.Seconds()), l.alone)
+	}
 }
 
 func (*meters) add(ctx context.Context, c metric.Int64Counter, n int64, o ...metric.AddOption) {

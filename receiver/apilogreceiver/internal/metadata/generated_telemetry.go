@@ -25,20 +25,31 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                         metric.Meter
-	mu                            sync.Mutex
-	registrations                 []metric.Registration
-	ReceiverAPILogAcceptedRecords metric.Int64Counter
-	ReceiverAPILogInflightBytes   metric.Int64ObservableUpDownCounter
-	ReceiverAPILogLimitHits       metric.Int64Counter
-	ReceiverAPILogRedactedValues  metric.Int64Counter
-	ReceiverAPILogRedactionFailed metric.Int64Counter
-	ReceiverAPILogRejectedRecords metric.Int64Counter
-	ReceiverAPILogRequests        metric.Int64Counter
-	ReceiverAPILogSkippedRecords  metric.Int64Counter
-	ReceiverAPILogTimeOutOfBounds metric.Int64Counter
-	ReceiverAPILogTokens          metric.Int64Counter
-	ReceiverAPILogTokensDropped   metric.Int64Counter
+	meter                             metric.Meter
+	mu                                sync.Mutex
+	registrations                     []metric.Registration
+	ReceiverAPILogAcceptedRecords     metric.Int64Counter
+	ReceiverAPILogCaptureDropped      metric.Int64Counter
+	ReceiverAPILogCaptureQueueBytes   metric.Int64ObservableUpDownCounter
+	ReceiverAPILogCaptureQueueRecords metric.Int64ObservableUpDownCounter
+	ReceiverAPILogClockSkew           metric.Float64ObservableGauge
+	ReceiverAPILogDeliveryDelay       metric.Float64Histogram
+	ReceiverAPILogDuplicateRecords    metric.Int64ObservableCounter
+	ReceiverAPILogInflightBytes       metric.Int64ObservableUpDownCounter
+	ReceiverAPILogJwksRefreshErrors   metric.Int64ObservableCounter
+	ReceiverAPILogJwksVerifications   metric.Int64ObservableCounter
+	ReceiverAPILogLastRecordAge       metric.Float64ObservableGauge
+	ReceiverAPILogLimitHits           metric.Int64Counter
+	ReceiverAPILogRedactedValues      metric.Int64Counter
+	ReceiverAPILogRedactionFailed     metric.Int64Counter
+	ReceiverAPILogRejectedRecords     metric.Int64Counter
+	ReceiverAPILogRequests            metric.Int64Counter
+	ReceiverAPILogSequenceNumbers     metric.Int64ObservableCounter
+	ReceiverAPILogSkippedRecords      metric.Int64Counter
+	ReceiverAPILogTimeOutOfBounds     metric.Int64Counter
+	ReceiverAPILogTokens              metric.Int64Counter
+	ReceiverAPILogTokensDropped       metric.Int64Counter
+	ReceiverAPILogVisibleTokens       metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -50,6 +61,66 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterReceiverAPILogCaptureQueueBytesCallback sets callback for observable ReceiverAPILogCaptureQueueBytes metric.
+func (builder *TelemetryBuilder) RegisterReceiverAPILogCaptureQueueBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverAPILogCaptureQueueBytes, obs: o})
+		return nil
+	}, builder.ReceiverAPILogCaptureQueueBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverAPILogCaptureQueueRecordsCallback sets callback for observable ReceiverAPILogCaptureQueueRecords metric.
+func (builder *TelemetryBuilder) RegisterReceiverAPILogCaptureQueueRecordsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverAPILogCaptureQueueRecords, obs: o})
+		return nil
+	}, builder.ReceiverAPILogCaptureQueueRecords)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverAPILogClockSkewCallback sets callback for observable ReceiverAPILogClockSkew metric.
+func (builder *TelemetryBuilder) RegisterReceiverAPILogClockSkewCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ReceiverAPILogClockSkew, obs: o})
+		return nil
+	}, builder.ReceiverAPILogClockSkew)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverAPILogDuplicateRecordsCallback sets callback for observable ReceiverAPILogDuplicateRecords metric.
+func (builder *TelemetryBuilder) RegisterReceiverAPILogDuplicateRecordsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverAPILogDuplicateRecords, obs: o})
+		return nil
+	}, builder.ReceiverAPILogDuplicateRecords)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterReceiverAPILogInflightBytesCallback sets callback for observable ReceiverAPILogInflightBytes metric.
@@ -67,6 +138,66 @@ func (builder *TelemetryBuilder) RegisterReceiverAPILogInflightBytesCallback(cb 
 	return nil
 }
 
+// RegisterReceiverAPILogJwksRefreshErrorsCallback sets callback for observable ReceiverAPILogJwksRefreshErrors metric.
+func (builder *TelemetryBuilder) RegisterReceiverAPILogJwksRefreshErrorsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverAPILogJwksRefreshErrors, obs: o})
+		return nil
+	}, builder.ReceiverAPILogJwksRefreshErrors)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverAPILogJwksVerificationsCallback sets callback for observable ReceiverAPILogJwksVerifications metric.
+func (builder *TelemetryBuilder) RegisterReceiverAPILogJwksVerificationsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverAPILogJwksVerifications, obs: o})
+		return nil
+	}, builder.ReceiverAPILogJwksVerifications)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverAPILogLastRecordAgeCallback sets callback for observable ReceiverAPILogLastRecordAge metric.
+func (builder *TelemetryBuilder) RegisterReceiverAPILogLastRecordAgeCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.ReceiverAPILogLastRecordAge, obs: o})
+		return nil
+	}, builder.ReceiverAPILogLastRecordAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverAPILogSequenceNumbersCallback sets callback for observable ReceiverAPILogSequenceNumbers metric.
+func (builder *TelemetryBuilder) RegisterReceiverAPILogSequenceNumbersCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverAPILogSequenceNumbers, obs: o})
+		return nil
+	}, builder.ReceiverAPILogSequenceNumbers)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 type observerInt64 struct {
 	embedded.Int64Observer
 	inst metric.Int64Observable
@@ -75,6 +206,16 @@ type observerInt64 struct {
 
 func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
 	oi.obs.ObserveInt64(oi.inst, value, opts...)
+}
+
+type observerFloat64 struct {
+	embedded.Float64Observer
+	inst metric.Float64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerFloat64) Observe(value float64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveFloat64(oi.inst, value, opts...)
 }
 
 // Shutdown unregister all registered callbacks for async instruments.
@@ -101,10 +242,65 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverAPILogCaptureDropped, err = builder.meter.Int64Counter(
+		"otelcol_receiver_api_log_capture_dropped",
+		metric.WithDescription("Live requests that were answered and lost, by reason. [Development]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAPILogCaptureQueueBytes, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_receiver_api_log_capture_queue_bytes",
+		metric.WithDescription("Estimated bytes of live requests that wait for the next consumer. [Development]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAPILogCaptureQueueRecords, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_receiver_api_log_capture_queue_records",
+		metric.WithDescription("Live requests that wait for the next consumer. [Development]"),
+		metric.WithUnit("{request}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAPILogClockSkew, err = builder.meter.Float64ObservableGauge(
+		"otelcol_receiver_api_log_clock_skew",
+		metric.WithDescription("The least time between the end of a request by the sender's clock and its arrival here, of the last five to ten minutes: negative where the sender's clock is ahead; where it is large, that clock is behind or every record is late. [Development]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAPILogDeliveryDelay, err = builder.meter.Float64Histogram(
+		"otelcol_receiver_api_log_delivery_delay",
+		metric.WithDescription("How long the oldest record of a body was on its way, from the end of the request by the sender's clock. [Development]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAPILogDuplicateRecords, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_api_log_duplicate_records",
+		metric.WithDescription("Accepted records whose event id came within ten minutes before. They are passed on; their ids make the archive keep one. [Development]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverAPILogInflightBytes, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_receiver_api_log_inflight_bytes",
 		metric.WithDescription("Bytes of request bodies held in memory now. [Development]"),
 		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAPILogJwksRefreshErrors, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_api_log_jwks_refresh_errors",
+		metric.WithDescription("Attempts to load a key set that failed; the last good set stays in force. [Development]"),
+		metric.WithUnit("{attempt}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAPILogJwksVerifications, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_api_log_jwks_verifications",
+		metric.WithDescription("JWTs met while `jwks` is configured, by what became of their verification. [Development]"),
+		metric.WithUnit("{token}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAPILogLastRecordAge, err = builder.meter.Float64ObservableGauge(
+		"otelcol_receiver_api_log_last_record_age",
+		metric.WithDescription("Time since the last record of a source; of a declared source that has sent none, since the start. [Development]"),
+		metric.WithUnit("s"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverAPILogLimitHits, err = builder.meter.Int64Counter(
@@ -137,6 +333,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverAPILogSequenceNumbers, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_api_log_sequence_numbers",
+		metric.WithDescription("Numbers by which gateways count their requests, by what was made of them; a missing one is a record that was lost, or that the gateway did not log. A gap that is unclear counts once. [Development]"),
+		metric.WithUnit("{number}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverAPILogSkippedRecords, err = builder.meter.Int64Counter(
 		"otelcol_receiver_api_log_skipped_records",
 		metric.WithDescription("Records of a known format that are not an API request of their own, such as Cloudflare's subrequests of a worker. [Development]"),
@@ -159,6 +361,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_api_log_tokens_dropped",
 		metric.WithDescription("Credentials beyond the number that one request may carry; they are removed and not fingerprinted. [Development]"),
 		metric.WithUnit("{credential}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverAPILogVisibleTokens, err = builder.meter.Int64Counter(
+		"otelcol_receiver_api_log_visible_tokens",
+		metric.WithDescription("Accepted records by how much of their credential they showed. [Development]"),
+		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs
