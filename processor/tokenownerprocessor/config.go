@@ -14,6 +14,7 @@ import (
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/gateway"
 	"github.com/keytrail/keytrail/internal/owner"
+	"github.com/keytrail/keytrail/internal/secret"
 )
 
 // Config of the processor.
@@ -42,6 +43,9 @@ type Config struct {
 
 	// TrustedProxies are the networks whose X-Forwarded-For is believed in a parsed line.
 	TrustedProxies []string `mapstructure:"trusted_proxies"`
+
+	// Tokens are further places in which clients send credentials; the usual ones need none.
+	Tokens []secret.Rule `mapstructure:"tokens"`
 
 	// Backfill is how far a claimed time may lie back and still be the event's time. Default, and least: 30 days.
 	Backfill time.Duration `mapstructure:"backfill"`

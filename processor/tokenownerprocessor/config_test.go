@@ -1,6 +1,7 @@
 package tokenownerprocessor
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +12,9 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 
+	"github.com/keytrail/keytrail/internal/gateway"
 	"github.com/keytrail/keytrail/internal/owner"
+	"github.com/keytrail/keytrail/internal/secret"
 )
 
 func TestConfig(t *testing.T) {
@@ -35,6 +38,7 @@ func TestConfig(t *testing.T) {
 		c.Parse, c.ParseAttribute = "json", "log.line"
 		c.Mapping = map[string]string{"http.request.method": "verb"}
 		c.TrustedProxies = []string{"10.0.0.0/8", "fd00::/8"}
+		c.Tokens = []secret.Rule{{Cookie: "acme_sid"}}
 		c.Backfill = 2160 * time.Hour
 		c.Owners.File = configoptional.Some(OwnerFileConfig{Path: "/etc/keytrail/owners.csv", Interval: time.Minute})
 	})
@@ -54,7 +58,9 @@ func TestBadConfigurationsNameKeyRuleAndValue(t *testing.T) {
 	bad("`source` must be 1 to 64 bytes, found 0", map[string]any{"source": ""})
 	bad("`source` must be printable ASCII without spaces, found \"a b\"", map[string]any{"source": "a b"})
 	bad("`issuer` must be printable ASCII without spaces, found \"é\"", map[string]any{"issuer": "é"})
-	bad("`parse` must be one of auto, kong, nginx, envoy, traefik, json, found \"caddy\"", map[string]any{"parse": "caddy"})
+	bad("`parse` must be one of "+strings.Join(gateway.Formats(), ", ")+", found \"squid\"", map[string]any{"parse": "squid"})
+	bad("tokens::0: exactly one of `header`, `query`, `cookie`, `field` and `path` must be set, found 0",
+		map[string]any{"tokens": []any{map[string]any{"scheme": "token"}}})
 	bad("`parse_attribute`, `mapping` and `trusted_proxies` need `parse`, found none", map[string]any{"parse_attribute": "x"})
 	bad("`trusted_proxies::1` must be a network such as 10.0.0.0/8, found \"10.0.0.1\"",
 		map[string]any{"parse": "nginx", "trusted_proxies": []any{"10.0.0.0/8", "10.0.0.1"}})

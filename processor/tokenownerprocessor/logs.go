@@ -92,6 +92,7 @@ func (c *call) scrubLine(o *origin, lr plog.LogRecord, line *parsedLine, place f
 	p := c.sealer.Begin(c.cfg.issuer()) // not given back after a panic: nobody knows what state it is in
 	w := newWalker(p, &c.tally)
 	p.Auth(line.auth)
+	p.LookUnkept(line.unkept)
 	w.lookLog(lr)
 	identity := "" // what tells the line of a file
 	if !w.overrun() {

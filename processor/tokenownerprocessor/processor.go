@@ -66,7 +66,7 @@ func (p *tokenOwner) current() *keyed {
 	ring := p.files.keyring.Ring()
 	k := p.keyed.Load()
 	if k == nil || k.ring != ring {
-		k = &keyed{ring: ring, sealer: secret.New(fingerprint.Static(ring), secret.Options{Issuer: p.cfg.issuer()})}
+		k = &keyed{ring: ring, sealer: secret.New(fingerprint.Static(ring), secret.Options{Issuer: p.cfg.issuer(), Rules: p.cfg.Tokens})}
 		p.keyed.Store(k) // two calls may both make one; either will do
 	}
 	return k
