@@ -1,6 +1,7 @@
 // Command bench prints the figures of docs/benchmarks.md, each beside a peer measured in the same run, as a ratio.
 //
-// In-process parts run on one core (GOMAXPROCS=1); ours and the peer's rounds alternate, and the median round counts.
+// In-process parts run on one core (GOMAXPROCS=1) and are measured in its processor time; ours and the peer's rounds
+// alternate, and the median round counts.
 package main
 
 import (
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // part is one table row or more.
@@ -21,12 +24,18 @@ type part struct {
 }
 
 func main() {
-	only := flag.String("only", "", "comma-separated parts to run: receiver, processor, whole (default: all)")
+	only := flag.String("only", "", "comma-separated parts to run: receiver, processor, whole, latency, capture (default: all)")
+	serve := flag.String("serve-empty", "", "only serve the empty handler of the peers on this address")
 	flag.Parse()
 	log.SetFlags(0)
+	if *serve != "" {
+		log.Fatal(serveEmpty(*serve))
+	}
 	fmt.Printf("%s, %s/%s, %d CPUs\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	fmt.Printf("%-58s %14s %14s %8s\n", "", "ours", "peer", "ratio")
-	for _, p := range []part{{"receiver", benchReceiver}, {"processor", benchProcessor}, {"whole", benchWhole}} {
+	for _, p := range []part{
+		{"processor", benchProcessor}, {"whole", benchWhole}, {"receiver", benchReceiver}, {"latency", benchLatency}, {"capture", benchCapture},
+	} {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), p.name) {
 			continue
 		}
@@ -53,32 +62,48 @@ const (
 	roundFor = 700 * time.Millisecond
 )
 
-// sample is the rate of one side: things a second, and allocations a thing.
-type sample struct{ rate, allocs float64 }
+// sample is the rate of one side: things a second of processor time, and allocations and allocated bytes a thing.
+type sample struct{ rate, allocs, bytes float64 }
 
 // duel runs a and b in alternating rounds and returns the median of each; both return how many things they did.
-func duel(a, b func() int) (sample, sample) {
+func duel(a, b func() int) (sample, sample) { return duelFor(rounds, roundFor, a, b) }
+
+func duelFor(rounds int, each time.Duration, a, b func() int) (sample, sample) {
 	var as, bs []sample
-	round(a)
-	round(b)
+	round(each, a)
+	round(each, b)
 	for range rounds {
-		as = append(as, round(a))
-		bs = append(bs, round(b))
+		as = append(as, round(each, a))
+		bs = append(bs, round(each, b))
 	}
 	return median(as), median(bs)
 }
 
-func round(f func() int) sample {
+func round(each time.Duration, f func() int) sample {
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	n, begin := 0, time.Now()
-	for time.Since(begin) < roundFor {
+	n, begin, worked := 0, time.Now(), processTime()
+	for time.Since(begin) < each {
 		n += f()
 	}
-	took := time.Since(begin).Seconds()
+	took := (processTime() - worked).Seconds()
 	runtime.ReadMemStats(&after)
-	return sample{float64(n) / took, float64(after.Mallocs-before.Mallocs) / float64(n)}
+	return sample{
+		rate:   float64(n) / took,
+		allocs: float64(after.Mallocs-before.Mallocs) / float64(n),
+		bytes:  float64(after.TotalAlloc-before.TotalAlloc) / float64(n),
+	}
+}
+
+// processTime is the processor time of this process so far, garbage collection included. Beside other work on the same
+// cores it says what the clock on the wall does not: how much a core gets done.
+func processTime() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		panic(err) // it has no way to fail with these arguments
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func median(s []sample) sample {

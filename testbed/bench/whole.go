@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +17,6 @@ import (
 	"syscall"
 	"time"
 
-	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/keytrail/keytrail/internal/archive"
@@ -58,7 +56,11 @@ func benchWhole() error {
 	if err != nil {
 		return err
 	}
-	empty, err := emptyHandler()
+	var empty float64
+	err = withEmptyHandler(func() (err error) {
+		empty, err = load("http://"+peerAddress+"/", 1, manySenders)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func benchWhole() error {
 
 // withCollector runs f beside a collector on the embedded default in a fresh folder, and stops it in order: then its
 // last blocks are written.
-func withCollector(dir string, f func(pid int) error) error {
+func withCollector(dir string, f func(pid int) error, args ...string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func withCollector(dir string, f func(pid int) error) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(binary, "--config", "embedded:quickstart")
+	cmd := exec.Command(binary, append([]string{"--config", "embedded:quickstart"}, args...)...)
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -124,20 +126,6 @@ func load(url string, records, senders int) (float64, error) {
 	}
 	wg.Wait()
 	return float64(acked.Load()) / time.Since(begin).Seconds(), errors.Join(errs...)
-}
-
-// emptyHandler is the peer of single records: the same server and client, and no work.
-func emptyHandler() (float64, error) {
-	cfg := confighttp.NewDefaultServerConfig()
-	cfg.NetAddr.Endpoint = peerAddress
-	ln, err := cfg.ToListener(context.Background())
-	if err != nil {
-		return 0, err
-	}
-	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }), ReadHeaderTimeout: time.Second}
-	go func() { _ = srv.Serve(ln) }()
-	defer srv.Close()
-	return load("http://"+peerAddress+"/", 1, manySenders)
 }
 
 func residentMiB(pid int) int {

@@ -45,13 +45,47 @@ func allPercent(b []byte) string {
 // NoLeak fails the test where any form of any credential stands in text.
 func NoLeak(t testing.TB, where, text string, credentials ...string) {
 	t.Helper()
+	for _, found := range index(credentials).in(text) {
+		t.Errorf("credential %d leaks into %s in form %d", found.credential, where, found.form)
+	}
+}
+
+// form is one way in which one credential could stand in a text.
+type form struct {
+	text             string
+	credential, form int
+}
+
+// forms are the forms of many credentials by how they begin, so that a text is read once however many there are.
+type forms map[[formHead]byte][]form
+
+// formHead is shorter than every form of a credential that can be told from an ordinary word.
+const formHead = 8
+
+func index(credentials []string) forms {
+	all := forms{}
 	for i, c := range credentials {
 		for j, f := range Forms(c) {
-			if strings.Contains(text, f) {
-				t.Errorf("credential %d leaks into %s in form %d", i, where, j)
+			if len(f) < formHead {
+				continue
+			}
+			head := [formHead]byte([]byte(f[:formHead]))
+			all[head] = append(all[head], form{f, i, j})
+		}
+	}
+	return all
+}
+
+func (all forms) in(text string) []form {
+	var found []form
+	for i := 0; i+formHead <= len(text); i++ {
+		for _, f := range all[[formHead]byte([]byte(text[i:i+formHead]))] {
+			if strings.HasPrefix(text[i:], f.text) {
+				found = append(found, f)
 			}
 		}
 	}
+	return found
 }
 
 // NoLeakBelow looks through every file below dir, decompressed where it is Parquet, since a compressed page hides
