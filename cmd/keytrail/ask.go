@@ -106,6 +106,7 @@ func newTokens() *cobra.Command {
 			if s.limit > 0 && len(tokens) > s.limit {
 				tokens = tokens[:s.limit]
 			}
+			s.doubt(c, store, sel, len(tokens))
 			return s.conclude(c, rep, len(tokens), func(w io.Writer) error { return query.PrintTokens(w, s.output, tokens) })
 		},
 	}
@@ -161,7 +162,16 @@ func (s *search) ask(c *cobra.Command, r render, names ...string) error {
 		return err
 	}
 	n, print := r(events)
+	s.doubt(c, store, sel, n)
 	return s.conclude(c, rep, n, print)
+}
+
+// doubt finds out, where nothing was found, whether that can be believed: a source that does not show its tokens holds
+// the answer and cannot give it.
+func (s *search) doubt(c *cobra.Command, store *query.Store, sel archive.Selection, n int) {
+	if n == 0 {
+		s.unseen = query.BlindSources(store.Sample(c.Context(), sel))
+	}
 }
 
 // conclude prints the answer, and says on standard error what it is built on where that matters.
@@ -182,6 +192,9 @@ func (s *search) conclude(c *cobra.Command, rep *query.Report, n int, print func
 	}
 	if n == 0 {
 		fmt.Fprintf(c.ErrOrStderr(), "nothing found %s\n", query.Visible(s.searched(rep)))
+		if s.unseen != "" {
+			fmt.Fprintf(c.ErrOrStderr(), "warning: %s\n", query.Visible(s.unseen))
+		}
 	}
 	switch k := len(rep.Unreadable); {
 	case k == 1:

@@ -100,6 +100,6 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newDemo(), newSend(), newFingerprint(), newTrail(), newWhois(), newTokens(), newAlerts(), newKeys())
+	root.AddCommand(newDemo(), newSend(), newFingerprint(), newTrail(), newWhois(), newTokens(), newAlerts(), newDoctor(), newKeys())
 	return root
 }

@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 //	trail DIR EVENTS        an archive and a journal in DIR, of the events in a file: see fixture_test.go
 //	corrupt GLOB            spoil the files
 //	collector ANSWER…       a server that answers so, the last for ever: see collector_test.go
+//	metrics FILE            a server of a collector's own metrics: see doctor_test.go
 //	received FILE           what it has taken, one body after the other
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -43,7 +44,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"keytrail": keytrailCmd, "misuse": misuseCmd, "ring": ringCmd, "trail": trailCmd, "corrupt": corruptCmd,
-			"collector": collectorCmd, "received": receivedCmd,
+			"collector": collectorCmd, "received": receivedCmd, "metrics": metricsCmd,
 		},
 	})
 }

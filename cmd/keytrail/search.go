@@ -37,8 +37,9 @@ type search struct {
 	output query.Output
 	limit  int
 
-	ring  *fingerprint.Ring // what the token from standard input was fingerprinted with
-	blind bool              // there is no journal to read
+	ring   *fingerprint.Ring // what the token from standard input was fingerprinted with
+	blind  bool              // there is no journal to read
+	unseen string            // which sources do not show their tokens, where nothing was found
 }
 
 // folders adds the flags that say where archive and journal are.

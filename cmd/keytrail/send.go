@@ -44,7 +44,7 @@ func newSend() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&s.endpoint, "endpoint", "http://localhost:4380", "the collector's ingest address")
-	f.StringVar(&s.format, "format", "", "kong, nginx, envoy, traefik, json, or the path of a configured source (default: each record is recognised)")
+	f.StringVar(&s.format, "format", "", "kong, nginx, haproxy, … (docs/formats lists them), or the path of a configured source (default: each record is recognised)")
 	f.StringArrayVar(&s.headers, "header-file", nil, "file with header lines to send along, such as Authorization (never on the command line)")
 	f.DurationVar(&s.patience, "patience", 2*time.Minute, "how long a body is repeated while the collector refuses it for now or cannot be reached")
 	return c

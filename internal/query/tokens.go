@@ -3,9 +3,6 @@ package query
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -70,12 +67,12 @@ type sighting struct {
 
 // census counts the requests of every token, each once.
 type census struct {
-	at      map[sightingKey]int // index into seen
-	seen    []sighting
-	index   map[string]uint32 // fingerprint → index into tokens
-	tokens  []identity
-	joins   joins
-	unnamed uint64 // events without an id
+	at     map[sightingKey]int // index into seen
+	seen   []sighting
+	index  map[string]uint32 // fingerprint → index into tokens
+	tokens []identity
+	joins  joins
+	ids    eventIDs
 }
 
 // identity is what is known of a token; each fact of the newest event that has it.
@@ -107,7 +104,7 @@ func (c *census) add(h *archive.Hit, v Verdict) {
 		c.joins.learn(r)
 	}
 	s := sighting{at: r.Time, rank: int32(h.Rank), token: token, verdict: v, refused: r.Attrs.Str(event.KeyDenyReason) != ""}
-	key := sightingKey{c.eventID(r.Attrs.Str(event.KeyEventID)), token}
+	key := sightingKey{c.ids.of(r.Attrs.Str(event.KeyEventID)), token}
 	switch at, known := c.at[key]; {
 	case !known:
 		c.at[key] = len(c.seen)
@@ -125,22 +122,6 @@ func (c *census) token(fp string) uint32 {
 		c.tokens = append(c.tokens, identity{fingerprint: fp})
 	}
 	return i
-}
-
-// eventID packs an id. Events without one are each their own.
-func (c *census) eventID(text string) (id [16]byte) {
-	if text == "" {
-		c.unnamed++
-		binary.BigEndian.PutUint64(id[:], c.unnamed)
-		return id
-	}
-	if len(text) == hex.EncodedLen(len(id)) {
-		if _, err := hex.Decode(id[:], []byte(text)); err == nil {
-			return id
-		}
-	}
-	sum := sha256.Sum256([]byte(text))
-	return [16]byte(sum[:])
 }
 
 func (c *census) lines(rep *Report) []TokenLine {
