@@ -18,17 +18,14 @@ import (
 	"github.com/keytrail/keytrail/testbed/harness"
 )
 
-// syslog is a UDP socket that keeps what it is sent, as a shipper would.
-type syslog struct {
-	conn  net.PacketConn
-	lines [][]byte
-}
+// syslog is a UDP socket that takes what it is sent, as a shipper would.
+type syslog struct{ conn net.PacketConn }
 
 func listenSyslog(t *testing.T) *syslog {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
-	return &syslog{conn: conn}
+	return &syslog{conn}
 }
 
 // collect waits for n datagrams more.
