@@ -142,6 +142,9 @@ func checkTrails(t *testing.T, dir string, hs []*holder, allHeaders bool) {
 	for _, h := range hs {
 		var got []row
 		harness.Eventually(t, 20*time.Second, "the trail of "+h.name, func() error {
+			if _, err := os.Stat(filepath.Join(dir, "data/archive")); err != nil {
+				return err // a listener opens before the exporter has made its folders
+			}
 			if got = trail(t, dir, h.token); len(got) < len(h.sent) {
 				return fmt.Errorf("%d events of %d", len(got), len(h.sent))
 			}
