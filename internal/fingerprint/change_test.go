@@ -56,6 +56,7 @@ func TestLifeOfARing(t *testing.T) {
 	assert.Equal(t, []ID{first}, r.Live(Credential, d))
 	_, ok := r.Previous(Credential, d)
 	assert.False(t, ok)
+	assert.Equal(t, IDs{Stamp: first, Oldest: first}, r.IDs(Credential, d))
 	require.Error(t, Retire(path, 1), "what stamps cannot be retired")
 
 	assert.Equal(t, 2, rotated(t, path, RotateOptions{}))
@@ -66,6 +67,7 @@ func TestLifeOfARing(t *testing.T) {
 	assert.True(t, ok)
 	assert.Equal(t, first, previous)
 	assert.Equal(t, []ID{second, first}, r.Live(Credential, d))
+	assert.Equal(t, IDs{Stamp: second, Previous: first, Oldest: first}, r.IDs(Credential, d))
 	assert.Equal(t, 2, r.Scope().Epoch)
 	assert.Equal(t, r.Epochs()[0].Check, r.Scope().Check)
 
@@ -82,6 +84,7 @@ func TestLifeOfARing(t *testing.T) {
 	_, ok = r.Previous(Credential, d)
 	assert.False(t, ok, "compromised: never stamped")
 	assert.Equal(t, first, r.Oldest(Credential, d))
+	assert.Equal(t, IDs{Stamp: r.Stamp(Credential, d), Oldest: first}, r.IDs(Credential, d))
 	assert.False(t, r.Epochs()[1].Compromised.IsZero())
 
 	require.ErrorIs(t, Destroy(path, 1, DestroyOptions{Holds: func(int) (bool, error) { return true, nil }}), ErrEpochHeld)

@@ -100,6 +100,31 @@ func (r *Ring) Previous(k Kind, d Digest) (ID, bool) {
 // Oldest returns the id under the oldest live epoch: it outlives rotations, so event ids are made of it.
 func (r *Ring) Oldest(k Kind, d Digest) ID { return r.live[len(r.live)-1].id(k, d) }
 
+// IDs are the ids of one credential that an event needs.
+type IDs struct {
+	Stamp    ID
+	Previous ID // zero unless two epochs overlap
+	Oldest   ID
+}
+
+// IDs returns what Stamp, Previous and Oldest do. Where two of them are one epoch, as in a ring that was never
+// rotated, its keyed hash is computed once.
+func (r *Ring) IDs(k Kind, d Digest) IDs {
+	ids := IDs{Stamp: r.stamp.id(k, d)}
+	if r.previous != nil {
+		ids.Previous = r.previous.id(k, d)
+	}
+	switch oldest := r.live[len(r.live)-1]; oldest {
+	case r.stamp:
+		ids.Oldest = ids.Stamp
+	case r.previous:
+		ids.Oldest = ids.Previous
+	default:
+		ids.Oldest = oldest.id(k, d)
+	}
+	return ids
+}
+
 // Live returns the ids under every live epoch, newest first: all that a search has to ask for.
 func (r *Ring) Live(k Kind, d Digest) []ID {
 	ids := make([]ID, len(r.live))

@@ -53,6 +53,7 @@ func checkVector(t *testing.T, r *Ring, line string, w []string) {
 		assert.True(t, ok)
 		assert.Equal(t, []string{epoch1, epoch2, epoch1}, []string{previous.String(), r.Stamp(k, d).String(), r.Oldest(k, d).String()}, line)
 		assert.Equal(t, []ID{r.Stamp(k, d), previous}, r.Live(k, d), line)
+		assert.Equal(t, IDs{Stamp: r.Stamp(k, d), Previous: previous, Oldest: r.Oldest(k, d)}, r.IDs(k, d), line)
 		parsed, err := ParseID(epoch2)
 		assert.NoError(t, err, line)
 		assert.Equal(t, r.Stamp(k, d), parsed, line)

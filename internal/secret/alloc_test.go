@@ -24,3 +24,17 @@ func TestCleanRecordCostsNoAllocation(t *testing.T) {
 	})
 	assert.LessOrEqual(t, allocs, 1.0)
 }
+
+// TestFingerprintedRecordCostsFewAllocations: the text of the fingerprints, the list of them, the credential in its
+// unprintable type, and what stands in its place.
+func TestFingerprintedRecordCostsFewAllocations(t *testing.T) {
+	s := testSealer(t)
+	seed := kongEvent("http.request.header.x-api-key", "Canary"+newDice(36).base62(26))
+	r := seed.Clone()
+	r.Attrs = append(r.Attrs, make(event.Attrs, 16)...)
+	allocs := testing.AllocsPerRun(200, func() {
+		r.Attrs = append(r.Attrs[:0], seed.Attrs...)
+		s.Record(&r)
+	})
+	assert.LessOrEqual(t, allocs, 6.0)
+}

@@ -16,102 +16,48 @@ const (
 	maxStarts = 8
 )
 
-// needles are the exact values in the forms that cannot be decoded without knowing where they begin.
-type needles struct {
-	list  []string
-	count int // values already turned into needles
-	short int // no needle is shorter
-}
-
-// shortestEncoded is how few letters of base64 can show a value of n bytes, or the least so far; hexadecimal takes
-// more.
-func shortestEncoded(n, least int) int {
-	short := n*8/6 - 2
-	if least == 0 {
-		return short
-	}
-	return min(short, least)
-}
-
-// reset forgets the needles, not how short they may be.
-func (n *needles) reset() {
-	clear(n.list)
-	*n = needles{list: n.list[:0], short: n.short}
-}
-
-// prepare makes the encoded forms of values: hexadecimal in both cases, and base64 in both alphabets at the three
-// offsets at which a text can stand inside a longer one.
-func (n *needles) prepare(values []raw) {
-	for _, v := range values[n.count:] {
-		text := []byte(v.reveal())
-		lowerHex := hex.EncodeToString(text)
-		n.add(lowerHex)
-		if upperHex := strings.ToUpper(lowerHex); upperHex != lowerHex {
-			n.add(upperHex)
-		}
-		for shift := range 3 {
-			std := inner64(base64.RawStdEncoding, text, shift)
-			n.add(std)
-			if strings.ContainsAny(std, "+/") {
-				n.add(inner64(base64.RawURLEncoding, text, shift))
-			}
-		}
-	}
-	n.count = len(values)
-}
-
-func (n *needles) add(s string) {
-	n.list = append(n.list, s)
-}
-
-// inner64 encodes text behind shift other bytes and keeps the letters that depend on text alone.
-func inner64(enc *base64.Encoding, text []byte, shift int) string {
-	padded := append(make([]byte, shift, shift+len(text)), text...)
-	full := enc.EncodeToString(padded)
-	from := (shift*8 + 5) / 6
-	to := len(padded) * 8 / 6
-	return full[from:to]
-}
-
 // findEncoded marks runs of base64 or hexadecimal letters that hold a credential: one of the values, or anything
 // that the other finders know once the run is decoded.
 func (p *Pass) findEncoded(l *layer, nested int, exact bool) {
-	s := l.text
 	least := shortestRun
 	if exact {
 		least = min(least, p.encoded.short)
 	}
-	for i := 0; i < len(s); {
-		// A run of the length wanted has a letter at every multiple of that length: most of the text is not read.
-		if class[s[i]]&isRun == 0 {
-			i += least
+	for i := 0; ; {
+		start, end, ok := stretch(l.text, i, least, isRun)
+		if !ok {
+			return
+		}
+		p.findInRun(l, start, end, nested, exact)
+		i = end
+	}
+}
+
+// stretch returns the next run of at least so many bytes of a class. Such a run covers the last byte of every window of
+// that length inside it: windows are judged from their end, so that most bytes of other text are not read.
+func stretch(s string, from, least int, of byteClass) (start, end int, ok bool) {
+	for start = from; start+least <= len(s); {
+		i := start + least - 1
+		for i >= start && class[s[i]]&of != 0 {
+			i--
+		}
+		if i >= start {
+			start = i + 1
 			continue
 		}
-		start := i
-		for start > 0 && class[s[start-1]]&isRun != 0 && i-start < least {
-			start--
-		}
-		end := i + 1
-		for end < len(s) && class[s[end]]&isRun != 0 {
+		for end = start + least; end < len(s) && class[s[end]]&of != 0; {
 			end++
 		}
-		if end-start >= least {
-			p.findInRun(l, start, end, nested, exact)
-		}
-		i = end + 1
+		return start, end, true
 	}
+	return 0, 0, false
 }
 
 func (p *Pass) findInRun(l *layer, start, end, nested int, exact bool) {
 	run := l.text[start:end]
-	if exact && len(run) >= p.encoded.short {
-		p.encoded.prepare(p.values)
-		for _, needle := range p.encoded.list {
-			if strings.Contains(run, needle) {
-				p.finder.markText(l, start, end, "encoded")
-				return
-			}
-		}
+	if exact && p.encoded.in(run, p.values) {
+		p.finder.markText(l, start, end, "encoded")
+		return
 	}
 	if nested >= maxNested || len(run) < shortestRun {
 		return
@@ -139,7 +85,7 @@ func decodeRun(run string) (string, bool) {
 		return "", false
 	}
 	enc := base64.RawStdEncoding
-	if strings.ContainsAny(run, "-_") {
+	if strings.IndexByte(run, '-') >= 0 || strings.IndexByte(run, '_') >= 0 {
 		enc = base64.RawURLEncoding
 	}
 	var head [9]byte

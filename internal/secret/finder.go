@@ -45,9 +45,12 @@ func (f *finder) markScalar(l *layer, start, end int, rule string) {
 const ruleValue = "credential"
 
 // findValues marks each exact value that was found in this request.
-func (f *finder) findValues(l *layer, values []raw) {
-	for _, v := range values {
-		needle := v.reveal()
+func (f *finder) findValues(l *layer, values []exactValue) {
+	for n := range values {
+		needle := values[n].reveal()
+		if len(l.text) < len(needle) || strings.IndexByte(l.text, values[n].rare) < 0 {
+			continue
+		}
 		for i := 0; len(l.text)-i >= len(needle); {
 			j := strings.Index(l.text[i:], needle)
 			if j < 0 {

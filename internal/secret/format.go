@@ -158,10 +158,10 @@ var formatsAt = func() (t [256][]*tokenFormat) {
 	return t
 }()
 
-// matchTable returns the format that begins at s[i] and where the token ends.
+// matchTable returns the format that begins at s[i] and where the token ends. At least two bytes stand there.
 func matchTable(s string, i int) (*tokenFormat, int) {
 	for _, f := range formatsAt[s[i]] {
-		if !strings.HasPrefix(s[i:], f.prefix) {
+		if f.prefix[1] != s[i+1] || !strings.HasPrefix(s[i:], f.prefix) {
 			continue
 		}
 		if f.bounded && i > 0 && alnum(s[i-1]) {

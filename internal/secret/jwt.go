@@ -228,7 +228,7 @@ func (c *claims) put(p *Pass, put func(string, event.Value)) {
 }
 
 func (p *Pass) claim(key, value string) string {
-	clean, _ := p.Scrub(key, value)
+	clean, _ := p.scrub(&note{class: p.lookupClass(key)}, key, value)
 	cut := cutText(clean, longestClaim)
 	if len(cut) < len(clean) {
 		p.sanitized = true

@@ -17,10 +17,15 @@ type keyClass struct {
 	query    bool // the value is a query string
 	target   bool // the value is a URL or its path, perhaps with a query
 	typed    bool
-	ours     bool     // reserved: written by Keytrail, its name says nothing about its value
-	common   bool     // one of the keys of which nobody but us chooses the name
-	cert     certPart // what it says of a client certificate
-	ruled    bool     // a rule of the source names it
+	ours     bool      // reserved: written by Keytrail, its name says nothing about its value
+	common   bool      // one of the keys of which nobody but us chooses the name
+	silent   bool      // what stands there is no credential of this request, whatever it looks like
+	folds    bool      // each value may be a name and a value
+	stamp    bool      // only Stamp writes it
+	loud     bool      // the key alone says that its value is to be looked at closely
+	wakes    byteClass // bytes that call for it
+	cert     certPart  // what it says of a client certificate
+	ruled    bool      // a rule of the source names it
 	scheme   string
 }
 
@@ -114,7 +119,20 @@ func computeClass(key string) keyClass {
 			c.cert = lookupCertificate(c.name)
 		}
 	}
+	c.silent = c.typed || c.ours || c.response
+	c.folds = folds(key)
+	c.stamp = stampOnly(key)
+	c.settle()
 	return c
+}
+
+// settle draws the conclusions for scrubbing, once all else is known.
+func (c *keyClass) settle() {
+	c.loud = c.bears || c.cert != certNone || c.folds
+	c.wakes = wakesAll
+	if c.typed {
+		c.wakes = wakesTyped
+	}
 }
 
 // hopTargets are headers that hold the request's own target, as an earlier hop saw it.

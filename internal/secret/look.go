@@ -12,16 +12,25 @@ func (p *Pass) Look(key, value string) {
 		return
 	}
 	defer p.recovered()
-	if inner, v, ok := folded(key, value); ok {
-		p.look(inner, v)
-		return
-	}
-	p.look(key, value)
+	n := note{class: p.classify(key)}
+	p.look(&n, key, value)
+	p.remember(key, value, n)
 }
 
-func (p *Pass) look(key, value string) {
-	c := p.classify(key)
-	if c.typed || c.ours || c.response {
+func (p *Pass) look(n *note, key, value string) {
+	c := n.class
+	if c.folds {
+		if inner, v, ok := folded(key, value); ok {
+			p.lookAs(&note{class: p.classify(inner)}, inner, v)
+			return
+		}
+	}
+	p.lookAs(n, key, value)
+}
+
+func (p *Pass) lookAs(n *note, key, value string) {
+	c := n.class
+	if c.silent {
 		return
 	}
 	if len(value) > maxScanned {
@@ -30,6 +39,8 @@ func (p *Pass) look(key, value string) {
 	switch {
 	case c.cert != certNone:
 		p.lookCertificate(c, value)
+		return
+	case key == keyTyk && value == openRequest:
 		return
 	case c.bears:
 		p.lookNamed(c, value)
@@ -41,7 +52,7 @@ func (p *Pass) look(key, value string) {
 	case c.header && c.name == headerProtocols:
 		p.lookProtocols(value)
 	}
-	p.lookShapes(c, key, value)
+	p.lookShapes(n, value)
 }
 
 // lookNamed takes the value of a key that bears credentials by its name.

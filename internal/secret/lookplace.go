@@ -136,21 +136,3 @@ func pathStart(target string) int {
 	}
 	return len(target)
 }
-
-// lookUserinfo takes the login of a URL. In the request's own target a client sends it as Basic; in other text it
-// belongs to somebody else, and is only removed.
-func (p *Pass) lookUserinfo(c *keyClass, value string) {
-	eachUserinfo(value, func(start, end int) {
-		user, password, _ := strings.Cut(value[start:end], ":")
-		user, password = decodeOnce(user), decodeOnce(password)
-		switch {
-		case !loginLike(value[start:end]) || placeholder(value[start:end]):
-		case c.target && start < pathStart(value):
-			p.addUserPassword(user, password, place{rankKeyHeader, placeUser, ""})
-		case password != "":
-			p.addValue(password, rankOther)
-		default:
-			p.addValue(user, rankOther)
-		}
-	})
-}

@@ -3,27 +3,30 @@ package secret
 import "strings"
 
 // lookShapes finds credentials by their shape, and by name inside nested text, in any string.
-func (p *Pass) lookShapes(c *keyClass, key, value string) {
-	f := &p.finder
-	var seen byteClass
-	seen, f.hits = scan(value, f.hits[:0])
-	if len(f.hits) == 0 {
-		p.remember(c, key, value, seen)
+func (p *Pass) lookShapes(n *note, value string) {
+	f, c := &p.finder, n.class
+	n.seen, f.hits = scan(value, f.hits[:0])
+	n.read, n.plain = true, len(f.hits) == 0
+	if !n.plain {
+		p.addHits(c, value)
 	}
-	p.addHits(c, value)
+	seen := n.seen
+	if seen&(isColon|isEqual|isEscape) == 0 && !c.target {
+		return
+	}
 	if c.target {
 		p.lookPath(value)
 	}
-	if seen&(isColon|isAt) == isColon|isAt {
+	if seen&isColon != 0 && strings.IndexByte(value, '@') >= 0 {
 		p.lookUserinfo(c, value)
 	}
 	if seen&isEqual != 0 {
-		p.lookParameters(c, value, seen)
+		p.lookParameters(c, value)
 	}
 	if seen&isQuote != 0 && seen&isColon != 0 {
 		p.lookMembers(value)
 	}
-	if seen&encodedHints == 0 {
+	if seen&isEscape == 0 {
 		return
 	}
 	for depth := 0; depth < maxLayers; depth++ {
@@ -39,11 +42,11 @@ func (p *Pass) lookShapes(c *keyClass, key, value string) {
 }
 
 // lookParameters finds the query in a string: all of url.query, else what follows a question mark.
-func (p *Pass) lookParameters(c *keyClass, value string, seen byteClass) {
+func (p *Pass) lookParameters(c *keyClass, value string) {
 	switch {
 	case c.query:
 		p.lookQuery(strings.TrimPrefix(value, "?"), rankQuery, placeQuery)
-	case seen&isQuestion == 0:
+	case strings.IndexByte(value, '?') < 0:
 	case c.target:
 		_, query, _ := strings.Cut(value, "?")
 		p.lookQuery(cutFragment(query), rankQuery, placeQuery)

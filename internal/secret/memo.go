@@ -2,79 +2,104 @@ package secret
 
 import "strings"
 
-// A pass reads each string twice, to find credentials and to remove them. What the first reading learned is kept, in
-// order, and the second takes it from there as long as it comes in the same order; otherwise it reads again.
+// A pass reads each string twice, to find credentials and to remove them. What the first reading learned is kept as a
+// note. The notes of a record stand in the order of its attributes; whoever calls Look and Scrub himself scrubs in the
+// order in which he looked, and where he does not, the string is read again.
 
-// maxRemembered bounds what one pass remembers: the strings of a record with every header it may have.
+// note is what looking at one string taught.
+type note struct {
+	class *keyClass
+	seen  byteClass // of the bytes outside tokens
+	read  bool      // seen and plain are set
+	plain bool      // no shape matched
+}
+
+// scan reads value.
+func (n *note) scan(f *finder, value string) {
+	first := len(f.hits)
+	n.seen, f.hits = scan(value, f.hits)
+	n.read, n.plain = true, len(f.hits) == first
+	f.hits = f.hits[:first]
+}
+
+// maxRemembered bounds what one pass remembers of the strings it was given one by one: those of a request with every
+// header it may have.
 const maxRemembered = 256
 
 type memory struct {
 	key, value string
-	class      *keyClass
-	seen       byteClass // no shape matched; these are the bytes
-	plain      bool      // nobody but us chose the key
+	note       note
 }
 
-func (p *Pass) remember(c *keyClass, key, value string, seen byteClass) {
-	if len(p.memories) < maxRemembered {
-		p.memories = append(p.memories, memory{key, value, c, seen, c.common})
+func (p *Pass) remember(key, value string, n note) {
+	if n.plain && len(p.memories) < maxRemembered {
+		p.memories = append(p.memories, memory{key, value, n})
 	}
 }
 
-// recall returns what Look learned of the same string. The second reading may leave a few out.
-func (p *Pass) recall(key, value string) (*memory, bool) {
+// recall returns what Look learned of the same string.
+func (p *Pass) recall(key, value string) (note, bool) {
 	for i := p.recalled; i < min(p.recalled+maxLeftOut, len(p.memories)); i++ {
 		m := &p.memories[i]
 		if m.value != value {
 			continue
 		}
 		p.recalled = i + 1
-		return m, m.key == key // not equal: the key was scrubbed meanwhile
+		return m.note, m.key == key // not equal: the key was scrubbed meanwhile
 	}
-	return nil, false
+	return note{}, false
 }
 
 // maxLeftOut is how many strings the second reading may leave out in a row.
 const maxLeftOut = 4
 
-// classify says what key means. The class of the last key is kept, for lists and for the key itself; and the classes
-// of the last record, because a gateway writes its fields in one order.
-func (p *Pass) classify(key string) *keyClass {
-	if p.lastClass != nil && p.lastKey == key {
-		return p.lastClass
-	}
-	c := p.expected(key)
-	if c == nil {
-		c = p.lookupClass(key)
-		p.expect(c)
-	}
-	p.turn++
-	p.lastKey, p.lastClass = key, c
-	return c
-}
+// keyOrder is the classes of the last record's keys, because a gateway writes its fields in one order.
+type keyOrder []*keyClass
 
-// maxExpected is how many keys of the last record are remembered, somewhat more than a gateway's event has.
-const maxExpected = 96
+// maxOrdered is how many keys are kept, somewhat more than a gateway's event has.
+const maxOrdered = 96
 
-// expected returns the class that stood in this place of the last record, if the key is the same.
-func (p *Pass) expected(key string) *keyClass {
-	if p.turn < len(p.order) {
-		if c := p.order[p.turn]; c != nil && c.key == key {
+// at returns the class that stood in this place of the last record, if the key is the same.
+func (o keyOrder) at(i int, key string) *keyClass {
+	if i < len(o) {
+		if c := o[i]; c != nil && c.key == key {
 			return c
 		}
 	}
 	return nil
 }
 
-// expect remembers classes that outlive the pass, which are those with a key: nothing that a caller made up.
-func (p *Pass) expect(c *keyClass) {
-	if c.key == "" || p.turn >= maxExpected {
+// keep remembers classes that outlive the pass, which are those with a key: nothing that a caller made up.
+func (o *keyOrder) keep(i int, c *keyClass) {
+	if c.key == "" || i >= maxOrdered {
 		return
 	}
-	for len(p.order) <= p.turn {
-		p.order = append(p.order, nil)
+	for len(*o) <= i {
+		*o = append(*o, nil)
 	}
-	p.order[p.turn] = c
+	(*o)[i] = c
+}
+
+// learn finds out what a key means that did not stand in place i of the last record.
+func (p *Pass) learn(o *keyOrder, i int, key string) *keyClass {
+	c := p.lookupClass(key)
+	o.keep(i, c)
+	return c
+}
+
+// classify says what key means, where keys come one by one. The class of the last key is kept, for lists and for the
+// key itself.
+func (p *Pass) classify(key string) *keyClass {
+	if p.lastClass != nil && p.lastKey == key {
+		return p.lastClass
+	}
+	c := p.single.at(p.turn, key)
+	if c == nil {
+		c = p.learn(&p.single, p.turn, key)
+	}
+	p.turn++
+	p.lastKey, p.lastClass = key, c
+	return c
 }
 
 func (p *Pass) lookupClass(key string) *keyClass {
@@ -97,14 +122,14 @@ func (p *Pass) made(key string) *keyClass {
 // hand for its value then.
 func (p *Pass) plainKey(key string) bool {
 	if p.recalled < len(p.memories) {
-		if m := &p.memories[p.recalled]; m.key == key && m.plain {
+		if m := &p.memories[p.recalled]; m.key == key && m.note.class.common {
 			return true
 		}
 	}
-	c := p.expected(key)
+	c := p.single.at(p.turn, key)
 	if c == nil {
 		if c = p.made(key); c != nil {
-			p.expect(c)
+			p.single.keep(p.turn, c)
 		}
 	}
 	if c != nil {
@@ -112,5 +137,10 @@ func (p *Pass) plainKey(key string) bool {
 		p.lastKey, p.lastClass = key, c
 		return c.common
 	}
+	return shortWord(key)
+}
+
+// shortWord reports whether a key is too short to hold a credential, and of ordinary letters.
+func shortWord(key string) bool {
 	return len(key) < shortestValue && strings.Trim(key, "abcdefghijklmnopqrstuvwxyz._") == ""
 }

@@ -133,10 +133,7 @@ const longestName = 64
 
 // lookupName says what a parameter, member, header or attribute name means.
 func lookupName(name string) (named, bool) {
-	if len(name) < 3 {
-		return named{}, false
-	}
-	if !endsLikeCredential[name[len(name)-1]] {
+	if len(name) < 3 || !endsLikeCredential(name) {
 		return named{}, false
 	}
 	if len(name) > longestName {
@@ -187,23 +184,26 @@ func lower(c byte) byte {
 	return c
 }
 
-// endsLikeCredential holds the last bytes of the names above: most names are told apart by it alone.
-var endsLikeCredential = func() (t [256]bool) {
-	mark := func(name string) {
-		c := name[len(name)-1]
-		t[c] = true
-		if 'a' <= c && c <= 'z' {
-			t[c-'a'+'A'] = true
-		}
+// endsLikeCredential reports whether a name of two bytes or more ends as one of the names above does: most names are
+// told apart by their last two letters.
+func endsLikeCredential(name string) bool {
+	switch a, b := name[len(name)-2], name[len(name)-1]; {
+	case !alnum(b):
+		return strings.IndexByte(`]-_."' `, b) >= 0
+	case alnum(a):
+		return lastLetters[b&31]>>(a&31)&1 != 0
 	}
+	return true
+}
+
+// lastLetters holds, for each last letter, the letters before it, by their low five bits and so in either case.
+var lastLetters = func() (t [32]uint32) {
+	mark := func(name string) { t[name[len(name)-1]&31] |= 1 << (name[len(name)-2] & 31) }
 	for n := range exactNames {
 		mark(n)
 	}
 	for i := range nameEndings {
 		mark(nameEndings[i].end)
-	}
-	for _, c := range []byte(`]-_."' `) {
-		t[c] = true
 	}
 	return t
 }()

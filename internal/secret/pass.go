@@ -15,21 +15,24 @@ type Pass struct {
 	issuer string
 
 	found    []credential // at most maxCandidates
-	ordered  bool
+	sorted   bool
+	prints   []prints // of the found, as far as they were asked for; empty again when one is found
 	overflow int
 	hidden   concealed
 	// principal is the gateway's id of a caller it let in.
 	principal string
 	proofKey  string // the thumbprint of the key of a DPoP proof
 	certs     int    // client certificates read
-	values    []raw  // exact values to remove
-	ranks     []rank // where each of them stood
+	values    []exactValue
+	shortest  int // none is shorter
 	encoded   needles
 
+	notes     []note // of the record's attributes, then of its resource's
 	memories  []memory
 	recalled  int
 	classes   []keyClass  // of keys that are not common; pointers into an outgrown array stay good
-	order     []*keyClass // of the last record's keys
+	orders    [2]keyOrder // of a record's attributes and its resource's
+	single    keyOrder    // of keys that come one by one
 	turn      int
 	lastKey   string
 	lastClass *keyClass
@@ -56,6 +59,7 @@ func (p *Pass) begin(ring *fingerprint.Ring, issuer string) {
 func (p *Pass) End() {
 	clear(p.found)
 	clear(p.values)
+	clear(p.notes)
 	clear(p.memories)
 	clear(p.classes)
 	s := p.sealer
@@ -63,10 +67,10 @@ func (p *Pass) End() {
 	fd.reset()
 	enc := p.encoded
 	enc.reset()
-	enc.short = 0
+	enc.short, enc.signs = 0, false
 	*p = Pass{
-		sealer: s, rules: s.rules, found: p.found[:0], values: p.values[:0], ranks: p.ranks[:0],
-		memories: p.memories[:0], classes: p.classes[:0], order: p.order,
+		sealer: s, rules: s.rules, found: p.found[:0], prints: p.prints[:0], values: p.values[:0],
+		notes: p.notes[:0], memories: p.memories[:0], classes: p.classes[:0], orders: p.orders, single: p.single,
 		finder: fd, encoded: enc,
 	}
 	s.passes.Put(p)
@@ -84,7 +88,7 @@ func (p *Pass) Dropped() int { return p.overflow + max(0, len(p.found)-maxCreden
 // Auth takes what a gateway itself says of the caller.
 func (p *Pass) Auth(a event.Auth) {
 	p.addSum(a)
-	if a.CredentialID != "" {
+	if a.CredentialID != "" && a.CredentialID != openRequest {
 		c := credential{
 			kind: kindID, digest: idDigest(a.Kind, p.issuer, a.CredentialID), id: a.CredentialID,
 			scheme: schemeGateway, place: place{rank: rankClaimed, kind: placeGateway},
@@ -102,7 +106,8 @@ func (p *Pass) Auth(a event.Auth) {
 
 // add keeps one credential; the same one found twice keeps its better place.
 func (p *Pass) add(c credential) {
-	p.ordered = false
+	p.sorted = false
+	p.prints = p.prints[:0]
 	for i := range p.found {
 		if f := &p.found[i]; f.kind == c.kind && f.digest == c.digest {
 			if c.place.rank < f.place.rank || c.place.rank == f.place.rank && f.place.name == "" {
@@ -140,7 +145,7 @@ func known(c *credential) bool { return c.format != "" && c.format != formatOpaq
 
 // credentials returns the best eight, primary first.
 func (p *Pass) credentials() []credential {
-	if !p.ordered {
+	if !p.sorted {
 		slices.SortStableFunc(p.found, func(a, b credential) int {
 			switch {
 			case before(&a, &b):
@@ -150,73 +155,7 @@ func (p *Pass) credentials() []credential {
 			}
 			return 0
 		})
-		p.ordered = true
+		p.sorted = true
 	}
 	return p.found[:min(len(p.found), maxCredentials)]
-}
-
-// Fingerprints returns the fingerprints of the request's credentials, primary first.
-func (p *Pass) Fingerprints() []fingerprint.ID {
-	creds := p.credentials()
-	ids := make([]fingerprint.ID, len(creds))
-	for i := range creds {
-		ids[i] = p.ring.Stamp(creds[i].kind, creds[i].digest)
-	}
-	return ids
-}
-
-// Digests returns the inner digests in the same order, for looking up an owner by the hash a directory stores.
-func (p *Pass) Digests() []fingerprint.Digest {
-	creds := p.credentials()
-	ds := make([]fingerprint.Digest, len(creds))
-	for i := range creds {
-		ds[i] = creds[i].digest
-	}
-	return ds
-}
-
-// Oldest returns the fingerprints under the oldest live epoch in the same order: they do not change at a rotation.
-func (p *Pass) Oldest() []string {
-	creds := p.credentials()
-	if len(creds) == 0 {
-		return nil
-	}
-	ids := make([]string, len(creds))
-	for i := range creds {
-		ids[i] = p.ring.Oldest(creds[i].kind, creds[i].digest).String()
-	}
-	return ids
-}
-
-// addValue remembers a text to be removed from everywhere. Where there are too many, the ones from the better places
-// stay: a flood of junk must not push out the credential that the server reads.
-func (p *Pass) addValue(v string, r rank) {
-	if len(v) < shortestValue || p.hasValue(v) {
-		return
-	}
-	if len(p.values) < maxValues {
-		p.values, p.ranks = append(p.values, hide(v)), append(p.ranks, r)
-	} else {
-		worst := 0
-		for i := range p.ranks {
-			if p.ranks[i] >= p.ranks[worst] {
-				worst = i
-			}
-		}
-		if p.ranks[worst] <= r {
-			return
-		}
-		p.values[worst], p.ranks[worst] = hide(v), r
-		p.encoded.reset()
-	}
-	p.encoded.short = shortestEncoded(len(v), p.encoded.short)
-}
-
-func (p *Pass) hasValue(v string) bool {
-	for _, have := range p.values {
-		if have.reveal() == v {
-			return true
-		}
-	}
-	return false
 }

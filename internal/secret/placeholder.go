@@ -45,6 +45,13 @@ var standIns = map[string]bool{
 
 const longestStandIn = 12
 
+// openRequest is what Tyk writes for the key of a request that needed none. Elsewhere such a run of zeros stands for a
+// credential that was removed.
+const (
+	openRequest = "00000000"
+	keyTyk      = "tyk.api_key"
+)
+
 // placeholder reports whether s stands where a credential was removed or never was.
 func placeholder(s string) bool {
 	is, _ := standIn(s)
@@ -88,27 +95,37 @@ func oneLetter(s string) bool {
 // remainder says what became of a credential of which a part is gone: masked where somebody hid it (abcd****,
 // sha256:…), truncated where it ends too soon (eyJh...), empty where it looks whole.
 func remainder(s string) string {
+	marks, hidden := hiding(s)
 	switch {
+	case !marks && !hidden:
+		return ""
 	case strings.HasSuffix(s, "..."), strings.HasSuffix(s, "…"):
 		return event.VisibilityTruncated
-	case strings.Contains(s, "***"), strings.Contains(s, "..."), strings.Contains(s, "…"), strings.Contains(s, "•••"),
-		strings.HasPrefix(s, placeholderPrefix), strings.HasPrefix(s, "hmac-sha256:"), strings.HasPrefix(s, "sha256:"),
-		hiddenByX(s):
+	case hidden, strings.Contains(s, "***"), strings.Contains(s, "..."), strings.Contains(s, "…"), strings.Contains(s, "•••"),
+		strings.HasPrefix(s, placeholderPrefix), strings.HasPrefix(s, "hmac-sha256:"), strings.HasPrefix(s, "sha256:"):
 		return event.VisibilityMasked
 	}
 	return ""
 }
 
-// hiddenByX finds runs of the letter x that hide most of a value: ghp_xxxxxxxxxxxx1234.
-func hiddenByX(s string) bool {
-	run, longest := 0, 0
+// hiding reports whether s has a byte that may be part of a sign that something was left out, and whether runs of the
+// letter x hide most of it: ghp_xxxxxxxxxxxx1234.
+func hiding(s string) (marks, byX bool) {
+	run, longest, next := 0, 0, 0
 	for i := 0; i < len(s); i++ {
-		if s[i] == 'x' || s[i] == 'X' {
-			run++
-			longest = max(longest, run)
-		} else {
+		c := s[i]
+		if class[c]&isVeil == 0 {
+			continue
+		}
+		if c|0x20 != 'x' {
+			marks = true
+			continue
+		}
+		if i != next {
 			run = 0
 		}
+		run, next = run+1, i+1
+		longest = max(longest, run)
 	}
-	return longest >= 6 && longest*2 >= len(s)
+	return marks, longest >= 6 && longest*2 >= len(s)
 }

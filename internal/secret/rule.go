@@ -122,6 +122,7 @@ func (rs *rules) addKey(key, scheme string) {
 	_, c.common = common[key]
 	c.key = key
 	c.ruled, c.scheme = true, scheme
+	c.settle()
 	rs.keys[key] = &c
 }
 

@@ -8,19 +8,21 @@ type byteClass uint16
 const (
 	isControl byteClass = 1 << iota // C0 and DEL
 	isHigh                          // not ASCII
-	isName                          // may stand in a name
-	isPercent
-	isBackslash
+	isEscape                        // begins an escape: percent, backslash
 	isEqual
 	isColon
 	isQuote
-	isAt
-	isQuestion
-	isRun // base64, base64url or hexadecimal
-)
+	begins // of two bytes: a shape may begin with them
+	goesOn // of two bytes: they may be the second and third of a shape
+	isName // may stand in a name
+	isRun  // base64, base64url or hexadecimal
+	isWord // letter or digit
+	isVeil // may be part of a sign that something was left out, as ***, ..., xxx and sha256: are
+	isLast // as the last of three bytes, gives a plus or a slash in base64
 
-// encodedHints are the classes that make it worth taking a layer off.
-const encodedHints = isPercent | isBackslash
+	// inText are the classes that scan finds.
+	inText = begins - 1
+)
 
 var class = func() (t [256]byteClass) {
 	for c := range 256 {
@@ -29,67 +31,80 @@ var class = func() (t [256]byteClass) {
 		case b < 0x20 || b == 0x7f:
 			t[c] = isControl
 		case b >= 0x80:
-			t[c] = isHigh
+			t[c] = isHigh | isVeil | isLast
 		case alnum(b):
-			t[c] = isName | isRun
+			t[c] = isName | isRun | isWord
 		}
 	}
-	for _, c := range []byte("_-.[]") {
-		t[c] |= isName
+	for set, c := range map[string]byteClass{
+		"_-.[]": isName, "_-+/": isRun, `%\`: isEscape, "=": isEqual, ":": isColon, `"`: isQuote,
+		"*.:[xX": isVeil, ">?~\x7f": isLast,
+	} {
+		for i := range len(set) {
+			t[set[i]] |= c
+		}
 	}
-	for _, c := range []byte("_-+/") {
-		t[c] |= isRun
-	}
-	t['%'] |= isPercent
-	t['\\'] |= isBackslash
-	t['='] |= isEqual
-	t[':'] |= isColon
-	t['"'] |= isQuote
-	t['@'] |= isAt
-	t['?'] |= isQuestion
 	return t
 }()
 
-// Triggers are the first three letters of every format. Sixteen groups of them are tested with three table look-ups,
-// so that ordinary text seldom reaches a matcher.
-var lead1, lead2, lead3 = leads()
-
-// wordTriggers begin what the table of formats does not hold; either case.
-var wordTriggers = []string{"bea", "bas", "bot", "eyj", "eya", "ewo", "---", "/se", "/we", "/wo", "/tr", "/in", "/ho", "/wi", "/ap"}
-
-func leads() (one, two, three *[256]uint16) {
-	one, two, three = new([256]uint16), new([256]uint16), new([256]uint16)
-	mark := func(p string, group uint16) {
-		for len(p) < 3 {
-			for c := range 256 { // a prefix of two letters: anything may follow
-				three[c] |= group
-			}
-			p += "\x00"
+// pairs holds what two bytes in a row say: the classes of both, and whether they can be the first two letters of a
+// shape, or its second and third. A text is read two bytes at a time, so that of a shape either the one pair is met or
+// the other.
+var pairs = func() (t [1 << 16]uint8) {
+	for first := range 256 {
+		for second := range 256 {
+			t[pair(byte(first), byte(second))] = uint8((class[first] | class[second]) & inText)
 		}
-		one[p[0]] |= group
-		two[p[1]] |= group
-		three[p[2]] |= group
 	}
+	for _, s := range shapeBegins() {
+		t[pair(s[0], s[1])] |= uint8(begins)
+		t[pair(s[1], s[2])] |= uint8(goesOn)
+	}
+	return t
+}()
+
+func pair(first, second byte) uint16 { return uint16(first) | uint16(second)<<8 }
+
+// triples holds the first three letters of every shape by their low five bits, which tells all letters apart.
+var triples = func() (t [1 << 15 / 64]uint64) {
+	for _, s := range shapeBegins() {
+		n := triple(s[0], s[1], s[2])
+		t[n/64] |= 1 << (n % 64)
+	}
+	return t
+}()
+
+func triple(a, b, c byte) uint { return uint(a&31)<<10 | uint(b&31)<<5 | uint(c&31) }
+
+// shapeBegins are the first three letters of every shape.
+func shapeBegins() []string {
+	list := []string{"eyJ", "eyA", "ewo", "---", "bot"}
 	for i := range formats {
-		p := formats[i].prefix
-		mark(p, groupOf(p[0]))
-	}
-	for i, w := range wordTriggers {
-		g := uint16(1) << (13 + i%3)
-		mark(w, g)
-		upper := []byte(w)
-		for j := range upper {
-			if 'a' <= upper[j] && upper[j] <= 'z' {
-				upper[j] -= 'a' - 'A'
-			}
+		prefix := formats[i].prefix
+		if len(prefix) > 2 {
+			list = append(list, prefix)
+			continue
 		}
-		mark(string(upper), g)
+		for c := range 256 { // a prefix of two letters: anything may follow
+			list = append(list, prefix+string([]byte{byte(c)}))
+		}
 	}
-	return one, two, three
+	for i := range webhooks {
+		list = append(list, webhooks[i].lead)
+	}
+	for _, word := range []string{"bea", "bas"} { // of Bearer and Basic, which are found in either case
+		for upper := range 1 << len(word) {
+			spelled := []byte(word)
+			for i := range spelled {
+				if upper>>i&1 == 1 {
+					spelled[i] -= 'a' - 'A'
+				}
+			}
+			list = append(list, string(spelled))
+		}
+	}
+	return list
 }
-
-// groupOf spreads first letters over the thirteen groups of the table.
-func groupOf(first byte) uint16 { return 1 << (uint(first) * 7 % 13) }
 
 // hit is one match by shape: s[start:end] is the secret.
 type hit struct {
@@ -101,38 +116,100 @@ type hit struct {
 
 // scan goes once over s, appends what it matches by shape to hits and returns the classes of all bytes.
 func scan(s string, hits []hit) (byteClass, []hit) {
-	var seen byteClass
-	n := len(s)
-	noJWT := 0 // no JWT begins before this index: the run of letters there was read to its end once
-	for i := 0; i < n; i++ {
-		c := s[i]
-		seen |= class[c]
-		if lead1[c] == 0 || i+2 >= n {
-			continue
+	i, seen := skip(s, 0)
+	for i < len(s)-1 {
+		v := pairs[pair(s[i], s[i+1])]
+		if v&uint8(begins|goesOn) != 0 && shapeNear(s, i, v) {
+			return match(s, i, seen, hits)
 		}
-		if g := lead1[c] & lead2[s[i+1]]; g == 0 || g&lead3[s[i+2]] == 0 {
-			continue
-		}
-		if c == 'e' && i < noJWT && !strings.HasPrefix(s[i:], jwtAlgorithm) {
-			continue
-		}
-		h, ok := match(s, i)
-		if !ok {
-			if h.rule == formatJWT {
-				noJWT = h.end
-			}
-			continue
-		}
-		hits = append(hits, h)
-		if !h.weak {
-			i = h.end - 1 // nothing inside a token can begin another finding
-		}
+		n, more := skip(s, i+2)
+		i, seen = n, seen|v|more
 	}
-	return seen, hits
+	if i < len(s) {
+		seen |= uint8(class[s[i]] & inText)
+	}
+	return byteClass(seen) & inText, hits
 }
 
-// match tries every shape that can begin at s[i].
-func match(s string, i int) (hit, bool) {
+// skip goes from s[i] over what is no shape's beginning, which is most of most texts, and returns the classes of that.
+func skip(s string, i int) (next int, seen uint8) {
+	for i = max(i, 0); i < len(s)-3; i += 4 {
+		v := pairs[pair(s[i], s[i+1])] | pairs[pair(s[i+2], s[i+3])]
+		if v&uint8(begins|goesOn) != 0 {
+			break
+		}
+		seen |= v
+	}
+	return i, seen
+}
+
+// shapeNear reports whether the pair at s[i] belongs to the first three letters of a shape, v being what pairs says.
+func shapeNear(s string, i int, v uint8) bool {
+	return v&uint8(goesOn) != 0 && i > 0 && shapeAt(s, i-1) || v&uint8(begins) != 0 && shapeAt(s, i)
+}
+
+func shapeAt(s string, i int) bool {
+	if i < 0 || i >= len(s)-2 {
+		return false
+	}
+	n := triple(s[i], s[i+1], s[i+2])
+	return triples[n/64]>>(n%64)&1 != 0
+}
+
+// match is scan from where a shape may begin.
+func match(s string, i int, seen uint8, hits []hit) (byteClass, []hit) {
+	var m matcher
+	m.s, m.hits = s, hits
+	for i < len(s)-1 {
+		v := pairs[pair(s[i], s[i+1])]
+		seen |= v
+		if v&uint8(begins|goesOn) != 0 && shapeNear(s, i, v) && (m.try(i-1) || m.try(i)) {
+			i = m.free
+		} else {
+			i += 2
+		}
+		n, more := skip(s, i)
+		i, seen = n, seen|more
+	}
+	if i < len(s) {
+		seen |= uint8(class[s[i]] & inText)
+	}
+	return byteClass(seen) & inText, m.hits
+}
+
+// matcher is the slow part of match.
+type matcher struct {
+	s     string
+	hits  []hit
+	free  int // nothing inside a token can begin another finding: the last one ends here
+	noJWT int // no JWT begins before this index: the run of letters there was read to its end once
+}
+
+// try looks for a shape at s[i], and reports whether it found a token, so that the text goes on behind it.
+func (m *matcher) try(i int) bool {
+	if i < m.free || !shapeAt(m.s, i) {
+		return false
+	}
+	if m.s[i] == 'e' && i < m.noJWT && !strings.HasPrefix(m.s[i:], jwtAlgorithm) {
+		return false
+	}
+	h, ok := matchShape(m.s, i)
+	if !ok {
+		if h.rule == formatJWT {
+			m.noJWT = h.end
+		}
+		return false
+	}
+	m.hits = append(m.hits, h)
+	if h.weak {
+		return false
+	}
+	m.free = h.end
+	return true
+}
+
+// matchShape tries every shape that can begin at s[i].
+func matchShape(s string, i int) (hit, bool) {
 	if f, end := matchTable(s, i); f != nil {
 		return hit{start: i, end: end, rule: f.name, format: f}, true
 	}

@@ -31,13 +31,11 @@ func (p *Pass) Scrub(key, value string) (string, bool) {
 	if value == "" {
 		return value, false
 	}
-	if inner, v, ok := folded(key, value); ok {
-		return p.scrubFolded(key, inner, value, v)
+	n, ok := p.recall(key, value)
+	if !ok {
+		n = note{class: p.classify(key)}
 	}
-	if m, ok := p.recall(key, value); ok {
-		return p.scrub(m.class, key, value, m)
-	}
-	return p.scrub(p.classify(key), key, value, nil)
+	return p.scrub(&n, key, value)
 }
 
 // ScrubKey removes a credential from an attribute key.
@@ -45,7 +43,11 @@ func (p *Pass) ScrubKey(key string) (string, bool) {
 	if p.plainKey(key) {
 		return key, false
 	}
-	clean, changed := p.scrub(&noClass, "", key, nil)
+	return p.scrubKey(key)
+}
+
+func (p *Pass) scrubKey(key string) (string, bool) {
+	clean, changed := p.scrubText(key)
 	if len(clean) > maxKey {
 		p.sanitized = true
 		return cutText(clean, maxKey), true
@@ -54,7 +56,7 @@ func (p *Pass) ScrubKey(key string) (string, bool) {
 }
 
 // noClass is for text that no key tells anything about.
-var noClass keyClass
+var noClass = computeClass("")
 
 // ScrubBytes is Scrub for a byte string. Text is treated as text; from other bytes only the credentials are cut.
 func (p *Pass) ScrubBytes(b []byte) ([]byte, bool) {
@@ -63,7 +65,7 @@ func (p *Pass) ScrubBytes(b []byte) ([]byte, bool) {
 	}
 	s := string(b)
 	if utf8.ValidString(s) {
-		clean, changed := p.scrub(&noClass, "", s, nil)
+		clean, changed := p.scrubText(s)
 		if !changed {
 			return b, false
 		}
@@ -83,23 +85,39 @@ func (p *Pass) redactBytes(s string) (clean string, changed bool) {
 			clean, changed = replacement(ruleFailed), true
 		}
 	}()
-	clean, changed, _ = p.redact(&noClass, "", s, nil)
+	clean, changed, _ = p.redact(&note{class: &noClass}, "", s)
 	return clean, changed
 }
 
-// scrub is settle with a panic of a rule turned into a failed field.
-func (p *Pass) scrub(c *keyClass, key, value string, m *memory) (clean string, changed bool) {
+// scrubText is scrub for text without a key.
+func (p *Pass) scrubText(s string) (string, bool) { return p.scrub(&note{class: &noClass}, "", s) }
+
+func (p *Pass) scrub(n *note, key, value string) (string, bool) {
+	if n.class.folds {
+		if inner, v, ok := folded(key, value); ok {
+			return p.scrubFolded(n.class, inner, key, value, v)
+		}
+	}
+	return p.scrubAs(n, key, value)
+}
+
+// scrubAs is settle with a panic of a rule turned into a failed field.
+func (p *Pass) scrubAs(n *note, key, value string) (clean string, changed bool) {
 	defer func() {
 		if recover() != nil { // the panic's text may hold the payload, so it is not looked at
 			p.failures++
 			clean, changed = replacement(ruleFailed), true
 		}
 	}()
-	return p.settle(c, key, value, m)
+	if p.quiet(n, key, value) {
+		return value, false
+	}
+	return p.settle(n, key, value)
 }
 
 // settle looks until nothing changes any more: a replacement can bring two harmless halves together.
-func (p *Pass) settle(c *keyClass, key, value string, m *memory) (string, bool) {
+func (p *Pass) settle(n *note, key, value string) (string, bool) {
+	c := n.class
 	if c.bears && c.wholeValue() && !replaced(value) {
 		if !placeholder(value) {
 			return replacement(c.means.rule), true
@@ -114,7 +132,7 @@ func (p *Pass) settle(c *keyClass, key, value string, m *memory) (string, bool) 
 	}
 	text, changed := value, false
 	for range maxRounds {
-		next, redacted, seen := p.redact(c, key, text, m)
+		next, redacted, seen := p.redact(n, key, text)
 		cleaned := false
 		if redacted || seen&(isControl|isHigh) != 0 || len(next) > maxText {
 			next, cleaned = p.clean(next)
@@ -122,9 +140,9 @@ func (p *Pass) settle(c *keyClass, key, value string, m *memory) (string, bool) 
 		if !redacted && !cleaned {
 			return text, changed
 		}
-		text, changed, m = next, true, nil
+		text, changed, n = next, true, &note{class: c}
 	}
-	if _, again, _ := p.redact(c, key, text, nil); again {
+	if _, again, _ := p.redact(n, key, text); again {
 		return replacement(ruleUnscannable), true
 	}
 	return text, changed
@@ -140,10 +158,11 @@ func (p *Pass) recovered() {
 	}
 }
 
-func (p *Pass) redact(c *keyClass, key, value string, m *memory) (string, bool, byteClass) {
+func (p *Pass) redact(n *note, key, value string) (string, bool, byteClass) {
+	c := n.class
 	cut := len(value) > maxScanned
 	if cut {
-		value, m = value[:maxScanned], nil
+		value, n = value[:maxScanned], &note{class: c}
 	}
 	f := &p.finder
 	f.spans = f.spans[:0]
@@ -152,11 +171,11 @@ func (p *Pass) redact(c *keyClass, key, value string, m *memory) (string, bool, 
 		f.findForwarded(&l)
 	}
 	seen := p.findLayers(&l, layerOptions{
-		exact:  len(p.values) > 0 && (!c.typed || !wellTyped(key, value)),
+		exact:  p.exactIn(c, key, value),
 		query:  c.query,
 		target: c.target,
 		typed:  c.typed,
-		memory: m,
+		note:   n,
 	})
 	if len(f.spans) == 0 {
 		return value, cut, seen
@@ -170,16 +189,16 @@ type layerOptions struct {
 	target bool // the text is a URL
 	typed  bool // no names are looked for in it
 	nested int  // layers of base64 or hexadecimal already taken off
-	memory *memory
+	note   *note
 }
 
 // findLayers runs every finder on l and on what is under its escapes. It returns the bytes of l itself.
 func (p *Pass) findLayers(l *layer, o layerOptions) byteClass {
 	seen := p.find(l, o)
-	if seen&encodedHints == 0 {
+	if seen&isEscape == 0 {
 		return seen
 	}
-	o.memory = nil
+	o.note = nil
 	current := *l
 	for depth := range maxLayers {
 		var at []int32 // a text inside base64 is only asked whether it holds anything: its offsets are not kept
@@ -203,8 +222,8 @@ func (p *Pass) findLayers(l *layer, o layerOptions) byteClass {
 func (p *Pass) find(l *layer, o layerOptions) byteClass {
 	f := &p.finder
 	var seen byteClass
-	if o.memory != nil {
-		seen = o.memory.seen
+	if o.note != nil && o.note.plain {
+		seen = o.note.seen
 	} else {
 		seen = p.findShapes(l)
 	}
@@ -225,7 +244,7 @@ func (p *Pass) find(l *layer, o layerOptions) byteClass {
 	}
 	if seen&isColon != 0 {
 		f.findMembers(l)
-		if seen&isAt != 0 && strings.Contains(l.text, "://") {
+		if strings.IndexByte(l.text, '@') >= 0 {
 			f.findUserinfo(l)
 		}
 	}

@@ -49,15 +49,13 @@ func (p *Pass) Stamp(put func(key string, v event.Value)) {
 		p.stampProofKey(put, "")
 		return
 	}
-	first := &creds[0]
-	fp := p.ring.Stamp(first.kind, first.digest).String()
-	put(event.KeyFingerprint, event.String(fp))
-	previous, overlap := p.ring.Previous(first.kind, first.digest)
-	if overlap {
-		put(event.KeyFingerprintPrev, event.String(previous.String()))
+	first, ids := &creds[0], p.printed()
+	put(event.KeyFingerprint, event.String(ids[0].stamp))
+	if ids[0].previous != "" {
+		put(event.KeyFingerprintPrev, event.String(ids[0].previous))
 	}
 	who := p.whose(creds)
-	p.stampPrincipal(put, who, fp, previous, overlap)
+	p.stampPrincipal(put, who, ids[0].stamp, ids[0].previous)
 	put(event.KeyTokenScheme, event.String(first.scheme))
 	put(event.KeyTokenLocation, event.String(p.location(first.place)))
 	if first.format != "" {
@@ -66,7 +64,7 @@ func (p *Pass) Stamp(put func(key string, v event.Value)) {
 	if first.checksum != "" {
 		put(event.KeyTokenChecksum, event.String(first.checksum))
 	}
-	p.stampRest(put, creds)
+	p.stampRest(put, creds, ids)
 	p.stampNames(put, creds, who)
 }
 
@@ -107,25 +105,26 @@ func (p *Pass) whose(creds []credential) (o owner) {
 	return o
 }
 
-func (p *Pass) stampPrincipal(put func(string, event.Value), o owner, who string, previous fingerprint.ID, overlap bool) {
+func (p *Pass) stampPrincipal(put func(string, event.Value), o owner, who, previous string) {
 	if o.basis != event.BasisCredential {
-		who = p.ring.Stamp(kindWho, o.digest).String()
-		previous, overlap = p.ring.Previous(kindWho, o.digest)
+		who, previous = p.ring.Stamp(kindWho, o.digest).String(), ""
+		if id, overlap := p.ring.Previous(kindWho, o.digest); overlap {
+			previous = id.String()
+		}
 	}
 	put(event.KeyPrincipal, event.String(who))
-	if overlap {
-		put(event.KeyPrincipalPrev, event.String(previous.String()))
+	if previous != "" {
+		put(event.KeyPrincipalPrev, event.String(previous))
 	}
 	put(event.KeyPrincipalBasis, event.String(o.basis))
 }
 
-func (p *Pass) stampRest(put func(string, event.Value), creds []credential) {
+func (p *Pass) stampRest(put func(string, event.Value), creds []credential, ids []prints) {
 	if len(creds) > 1 {
 		others := make([]string, 0, len(creds)-1)
 		for i := range creds[1:] {
 			c := &creds[1+i]
-			fp := p.ring.Stamp(c.kind, c.digest).String()
-			others = append(others, fp+" "+p.location(c.place)+" "+c.scheme)
+			others = append(others, ids[1+i].stamp+" "+p.location(c.place)+" "+c.scheme)
 		}
 		put(event.KeyOthers, event.Strings(others))
 	}
@@ -203,9 +202,35 @@ func (p *Pass) location(at place) string {
 	case at.name == "authorization" && at.kind == placeHeader:
 		return locationAuthorization
 	}
-	clean, changed := p.Scrub("", at.String())
+	if at.kind == placeHeader {
+		if text, ok := headerLocations[at.name]; ok {
+			return p.unlessPresented(text, at)
+		}
+	}
+	clean, changed := p.scrubText(at.String())
 	if changed {
 		return at.kind
 	}
 	return clean
+}
+
+// headerLocations are the locations of headers that we name ourselves.
+var headerLocations = func() map[string]string {
+	m := make(map[string]string)
+	for _, c := range common {
+		if c.header {
+			m[c.name] = place{kind: placeHeader, name: c.name}.String()
+		}
+	}
+	return m
+}()
+
+// unlessPresented returns a text of ours, unless somebody presented it as his credential.
+func (p *Pass) unlessPresented(text string, at place) string {
+	for _, v := range p.values {
+		if strings.Contains(text, v.reveal()) {
+			return at.kind
+		}
+	}
+	return text
 }

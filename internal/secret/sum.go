@@ -34,6 +34,7 @@ func (p *Pass) addSum(a event.Auth) {
 
 // forget drops a credential that was found before it was known to be none.
 func (p *Pass) forget(d fingerprint.Digest) {
+	p.prints = p.prints[:0]
 	p.found = slices.DeleteFunc(p.found, func(c credential) bool { return c.kind == kindToken && c.digest == d })
 }
 

@@ -1,7 +1,6 @@
 package secret
 
 import (
-	"net/netip"
 	"strings"
 
 	"github.com/keytrail/keytrail/internal/event"
@@ -50,16 +49,22 @@ func Skeleton(key string) bool {
 }
 
 // wellTyped reports whether value looks like what its typed key promises. Only then is it spared by exact values:
-// a method or a host name made of a whole token is no method and no host name.
+// a method or a host name made of a whole token is no method and no host name. An address has dots or colons.
 func wellTyped(key, value string) bool {
 	switch key {
 	case event.KeyMethod, "http.method":
-		return len(value) <= longestMethod && strings.Trim(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == ""
+		return len(value) <= longestMethod && methodLike(value)
 	case event.KeyServerAddress, "net.host.name":
-		if _, err := netip.ParseAddr(value); err == nil {
-			return true
-		}
 		return len(value) < longestBareHost || strings.ContainsAny(value, ".:")
+	}
+	return true
+}
+
+func methodLike(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; (c < 'A' || c > 'Z') && c != '_' && c != '-' {
+			return false
+		}
 	}
 	return true
 }
