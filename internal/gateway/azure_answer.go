@@ -116,4 +116,4 @@ func (d *draft) frontDoorAnswer() {
 }
 
 // azureCarrier is what Event Hubs and diagnostic settings deliver: {"records":[…]}.
-var azureCarrier = &carrier{name: FormatAzure, hint: []byte(`"records"`), list: "records"}
+var azureCarrier = &carrier{name: FormatAzure, list: "records"}

@@ -2,8 +2,10 @@ package gateway
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/stretchr/testify/require"
 
 	"github.com/keytrail/keytrail/internal/event"
@@ -31,6 +33,43 @@ func BenchmarkKong(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 		})
 	}
+}
+
+// BenchmarkFormats opens and parses the stories of each format's golden test.
+func BenchmarkFormats(b *testing.B) {
+	for _, format := range Formats() {
+		files, err := filepath.Glob("testdata/" + format + "/*.txtar")
+		require.NoError(b, err)
+		b.Run(format, func(b *testing.B) {
+			stories := map[*txtar.Archive]Parser{}
+			for _, file := range files {
+				story, err := txtar.ParseFile(file)
+				require.NoError(b, err)
+				stories[story], err = New(format, storyOptions(b, story))
+				require.NoError(b, err)
+			}
+			var r event.Record
+			events := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				for story, p := range stories {
+					events += parseAll(p, section(story, "in"), &r)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(events), "ns/event")
+		})
+	}
+}
+
+func parseAll(p Parser, body []byte, r *event.Record) (events int) {
+	bundle, _ := Open(body, OpenLimits{}) // a story may be of a body that is refused
+	for i := range bundle.Records {
+		r.Reset()
+		if _, err := p.Parse(bundle.Records[i].Raw, r); err == nil {
+			events++
+		}
+	}
+	return events
 }
 
 // BenchmarkSplit cuts a batch of a hundred such records.

@@ -158,7 +158,7 @@ func (d *draft) caddyHeader(name, v string, response bool) {
 		return
 	}
 	if !response && isCaddyHash(v) {
-		switch lower := lowerNames.get(name); {
+		switch lower := headerNames.get(name).lower; {
 		case lower == "authorization":
 			d.setCaddyHash(v)
 			return

@@ -27,7 +27,7 @@ var cloudtrailFormat = &format{
 }
 
 // cloudtrailCarrier is a file as CloudTrail writes it to a bucket.
-var cloudtrailCarrier = &carrier{name: "cloudtrail", hint: []byte(`"Records"`), list: "Records"}
+var cloudtrailCarrier = &carrier{name: "cloudtrail", list: "Records"}
 
 // kindAccessKey is the kind of an AWS access key id, as internal/secret has it for a signed request: both give one
 // fingerprint where the sources have one issuer.

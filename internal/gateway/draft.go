@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"cmp"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -94,7 +93,7 @@ func (d *draft) namesRequest() bool {
 }
 
 // finish writes the event and returns the time the request began.
-func (d *draft) finish(proxies []netip.Prefix) time.Time {
+func (d *draft) finish(proxies Proxies) time.Time {
 	d.fallBack()
 	d.refusal()
 	r, a := d.r, &d.r.Attrs
@@ -197,56 +196,6 @@ func (d *draft) fallBack() {
 	if d.r.TraceID == [16]byte{} {
 		d.traceparent(d.headers.first("traceparent"))
 	}
-}
-
-// traceparent takes the W3C header 00-<trace>-<span>-<flags>.
-func (d *draft) traceparent(v string) {
-	if len(v) >= 55 && v[2] == '-' && v[35] == '-' && v[52] == '-' {
-		d.trace(v[3:35], v[36:52])
-	}
-}
-
-// trace sets the ids from their hexadecimal form; a trace id of 64 bits is padded as B3 says.
-func (d *draft) trace(trace, span string) {
-	if len(trace) == 16 {
-		trace = "0000000000000000" + trace
-	}
-	var t [16]byte
-	if len(trace) != 32 || !unhex(t[:], trace) || t == [16]byte{} {
-		return
-	}
-	d.r.TraceID = t
-	d.span(span)
-}
-
-func (d *draft) span(span string) {
-	var s [8]byte
-	if len(span) == 16 && unhex(s[:], span) {
-		d.r.SpanID = s
-	}
-}
-
-func unhex(dst []byte, s string) bool {
-	for i := range dst {
-		hi, lo := hexDigit(s[2*i]), hexDigit(s[2*i+1])
-		if hi > 15 || lo > 15 {
-			return false
-		}
-		dst[i] = hi<<4 | lo
-	}
-	return true
-}
-
-func hexDigit(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 0xff
 }
 
 // size reads a count of bytes.

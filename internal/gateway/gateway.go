@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +20,7 @@ type Options struct {
 	// len after a space.
 	Mapping map[string]string
 	// TrustedProxies are the networks whose X-Forwarded-For counts.
-	TrustedProxies []netip.Prefix
+	TrustedProxies Proxies
 }
 
 // Parser reads one record of a format.
@@ -64,7 +63,7 @@ type parser struct {
 	fill     func(*draft) error
 	mapping  mapping
 	captures *captures
-	proxies  []netip.Prefix
+	proxies  Proxies
 }
 
 // drafts are pooled with their document; one that a huge record has blown up is left to the collector.

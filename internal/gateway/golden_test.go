@@ -64,7 +64,7 @@ func write(t *testing.T, file string, a *txtar.Archive, out string) {
 	require.NoError(t, os.WriteFile(file, txtar.Format(a), 0o644))
 }
 
-func storyOptions(t *testing.T, a *txtar.Archive) Options {
+func storyOptions(t testing.TB, a *txtar.Archive) Options {
 	var config struct {
 		Mapping        map[string]string `yaml:"mapping"`
 		TrustedProxies []string          `yaml:"trusted_proxies"`

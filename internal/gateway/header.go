@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/keytrail/keytrail/internal/event"
 )
@@ -15,10 +16,20 @@ type headerSet struct {
 }
 
 type header struct {
-	name     string // lower case
+	name     *headerName
 	value    string
 	response bool
 	more     []string // all values, where there are several
+}
+
+// headerName is what is made of a header's name: its lower case, and its keys as a header of a request and of a
+// response.
+type headerName struct{ lower, request, response string }
+
+func newHeaderName(name string) *headerName {
+	request := event.PrefixRequestHeader + strings.ToLower(name)
+	lower := request[len(event.PrefixRequestHeader):]
+	return &headerName{lower, request, event.PrefixResponseHeader + lower}
 }
 
 // maxHeaderName is longer than any header in use; a name beyond it is folded with its value.
@@ -38,9 +49,13 @@ func (h *headerSet) add(name, value string) { h.put(name, value, false) }
 func (h *headerSet) addResponse(name, value string) { h.put(name, value, true) }
 
 func (h *headerSet) put(name, value string, response bool) {
-	name = lowerNames.get(name)
+	if name == "" || len(name) > maxHeaderName {
+		h.fold(strings.ToLower(name), value)
+		return
+	}
+	known := headerNames.get(name)
 	for i := range h.list {
-		if at := &h.list[i]; at.response == response && at.name == name {
+		if at := &h.list[i]; at.response == response && at.name.lower == known.lower {
 			if at.more == nil {
 				at.more = []string{at.value}
 			}
@@ -52,15 +67,18 @@ func (h *headerSet) put(name, value string, response bool) {
 	if response {
 		count = len(h.list) - h.request
 	}
-	if name == "" || len(name) > maxHeaderName || count >= event.MaxHeaders {
-		h.other = append(h.other, name+": "+value)
+	if count >= event.MaxHeaders {
+		h.fold(known.lower, value)
 		return
 	}
 	if !response {
 		h.request++
 	}
-	h.list = append(h.list, header{name: name, value: value, response: response})
+	h.list = append(h.list, header{name: known, value: value, response: response})
 }
+
+// fold keeps a header that has no key of its own.
+func (h *headerSet) fold(name, value string) { h.other = append(h.other, name+": "+value) }
 
 // first returns the first value of a request header.
 func (h *headerSet) first(name string) string { return h.find(name, false) }
@@ -70,7 +88,7 @@ func (h *headerSet) firstResponse(name string) string { return h.find(name, true
 
 func (h *headerSet) find(name string, response bool) string {
 	for i := range h.list {
-		if at := &h.list[i]; at.response == response && at.name == name {
+		if at := &h.list[i]; at.response == response && at.name.lower == name {
 			return at.value
 		}
 	}
@@ -80,7 +98,7 @@ func (h *headerSet) find(name string, response bool) string {
 // all returns every value of a request header.
 func (h *headerSet) all(name string) []string {
 	for i := range h.list {
-		if at := &h.list[i]; !at.response && at.name == name {
+		if at := &h.list[i]; !at.response && at.name.lower == name {
 			if at.more != nil {
 				return at.more
 			}
@@ -99,11 +117,11 @@ func (h *headerSet) write(a *event.Attrs) {
 			values[i] = at.value
 			list = values[i : i+1 : i+1]
 		}
-		keys := requestKeys
+		key := at.name.request
 		if at.response {
-			keys = responseKeys
+			key = at.name.response
 		}
-		a.Add(keys.get(at.name), event.Strings(list))
+		a.Add(key, event.Strings(list))
 	}
 	if len(h.other) > 0 {
 		a.Add(event.KeyHeadersOther, event.Strings(slices.Clip(h.other)))

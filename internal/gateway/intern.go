@@ -5,51 +5,49 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"github.com/keytrail/keytrail/internal/event"
 )
 
-// interner makes a string out of a name once and gives the same one back afterwards. Names of fields and headers
-// repeat in every record; made anew they would be a third of what a record allocates.
+// interner makes a value out of a name once and gives the same one back afterwards. Names of fields and headers
+// repeat in every record; what is made of them anew would be a third of what a record allocates.
 //
 // A caller chooses header names, so the table is bounded: once it is full, a new name is made each time and the
 // ones that were there first stay. Reading takes no lock.
-type interner struct {
-	make func(name string) string
+type interner[V any] struct {
+	make func(name string) V
 	cap  int
 
-	table atomic.Pointer[map[string]string]
+	table atomic.Pointer[map[string]V]
 	grow  sync.Mutex
 }
 
 // maxInternedName is longer than the names worth keeping.
 const maxInternedName = 64
 
-func newInterner(limit int, makeName func(string) string, seeds ...string) *interner {
-	in := &interner{make: makeName, cap: limit}
-	m := make(map[string]string, len(seeds))
+func newInterner[V any](limit int, makeValue func(string) V, seeds ...string) *interner[V] {
+	in := &interner[V]{make: makeValue, cap: limit}
+	m := make(map[string]V, len(seeds))
 	for _, s := range seeds {
-		m[s] = makeName(s)
+		m[s] = makeValue(s)
 	}
 	in.table.Store(&m)
 	return in
 }
 
-func (in *interner) get(name string) string {
+func (in *interner[V]) get(name string) V {
 	if v, ok := (*in.table.Load())[name]; ok {
 		return v
 	}
 	return in.add(strings.Clone(name)) // the name may be part of a record, which the table must not keep alive
 }
 
-func (in *interner) getBytes(name []byte) string {
+func (in *interner[V]) getBytes(name []byte) V {
 	if v, ok := (*in.table.Load())[string(name)]; ok {
 		return v
 	}
 	return in.add(string(name))
 }
 
-func (in *interner) add(name string) string {
+func (in *interner[V]) add(name string) V {
 	v := in.make(name)
 	if len(name) > maxInternedName || len(*in.table.Load()) >= in.cap {
 		return v
@@ -70,16 +68,10 @@ func (in *interner) add(name string) string {
 const maxInternedNames = 1024
 
 var (
-	lowerNames   = newInterner(maxInternedNames, strings.ToLower, commonHeaders...)
-	requestKeys  = newInterner(maxInternedNames, prefixed(event.PrefixRequestHeader), commonHeaders...)
-	responseKeys = newInterner(maxInternedNames, prefixed(event.PrefixResponseHeader), commonHeaders...)
-	fieldKeys    = newInterner(maxInternedNames, func(s string) string { return s })
-	fieldNames   = newInterner(maxInternedNames, normal)
+	headerNames = newInterner(maxInternedNames, newHeaderName, commonHeaders...)
+	fieldKeys   = newInterner(maxInternedNames, func(s string) string { return s })
+	fieldNames  = newInterner(maxInternedNames, normal)
 )
-
-func prefixed(prefix string) func(string) string {
-	return func(name string) string { return prefix + name }
-}
 
 // commonHeaders are the headers of browsers, SDKs, proxies and gateways: no flood of names keeps these out.
 var commonHeaders = strings.Fields(`

@@ -9,7 +9,7 @@ func (o *opener) elements(raw []byte, name string) bool {
 	if !ok {
 		return false
 	}
-	s := splitter{body: raw, pos: start, limit: o.limits.Records - len(o.bundle.Records)}
+	s := splitter{body: raw, pos: start, limit: o.limits.Records - len(o.bundle.Records), carried: o.carried()}
 	s.array()
 	if s.full {
 		o.failed = &SplitError{Reason: ReasonTooManyRecords, Limit: o.limits.Records}
@@ -19,10 +19,7 @@ func (o *opener) elements(raw []byte, name string) bool {
 		(raw[end] != '}' || skipBlank(raw, end+1) < len(raw)) {
 		return false // several envelopes, one after the other
 	}
-	carried := o.carried()
-	for _, r := range s.records {
-		o.add(Record{Raw: r, Carried: carried})
-	}
+	o.addAll(s.records)
 	return true
 }
 

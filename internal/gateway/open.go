@@ -63,7 +63,8 @@ const (
 // gateway's log. A shipper's envelope of one record, with the record as a text in it, is undone by the parser.
 type carrier struct {
 	name string
-	// hint stands in every envelope of the carrier; it keeps the search for carriers off other bodies.
+	// hint is a name that every envelope of the carrier has before or behind what it carries; it keeps the search for
+	// carriers off other bodies.
 	hint []byte
 	// open adds the contents of the envelope in doc to o; false means that it is no envelope of this carrier.
 	open func(o *opener, doc *jsondoc.Doc) bool
@@ -114,23 +115,22 @@ func (o *opener) body(body []byte) *SplitError {
 	if o.envelope(body) {
 		return o.failed
 	}
-	records, err := split(body, o.limits.Records-len(o.bundle.Records))
+	records, err := split(body, o.limits.Records-len(o.bundle.Records), o.carried())
 	if err != nil {
 		if err.Limit != 0 {
 			err.Limit = o.limits.Records
 		}
 		return err
 	}
-	carried := o.carried()
-	for i, raw := range records {
-		// A body is of one kind: where the first record is no envelope, the others are not looked at.
-		if (i == 0 || o.bundle.Carrier != "") && len(records) > 1 && o.envelope(raw) {
-			if o.failed != nil {
-				return o.failed
-			}
-			continue
+	// A body is of one kind: where the first record is no envelope, the others are not looked at.
+	if len(records) < 2 || !o.envelope(records[0].Raw) {
+		o.addAll(records)
+		return o.failed
+	}
+	for i := 1; i < len(records) && o.failed == nil; i++ {
+		if !o.envelope(records[i].Raw) {
+			o.add(records[i])
 		}
-		o.add(Record{Raw: raw, Carried: carried})
 	}
 	return o.failed
 }
@@ -144,14 +144,14 @@ func (o *opener) envelope(raw []byte) bool {
 	doc := &o.docs[depth]
 	parsed := false
 	for _, c := range carriers {
-		if !bytes.Contains(raw, c.hint) {
-			continue
-		}
 		if c.list != "" {
 			if o.elements(raw, c.list) {
 				o.openedBy(c)
 				return true
 			}
+			continue
+		}
+		if !hinted(raw, c.hint) {
 			continue
 		}
 		if !parsed {
@@ -166,6 +166,17 @@ func (o *opener) envelope(raw []byte) bool {
 		}
 	}
 	return false
+}
+
+// hintBytes is how far from its beginning or its end an envelope has its own names: what stands between is what it
+// carries, which may be megabytes.
+const hintBytes = 4 << 10
+
+func hinted(raw, hint []byte) bool {
+	if len(raw) <= 2*hintBytes {
+		return bytes.Contains(raw, hint)
+	}
+	return bytes.Contains(raw[:hintBytes], hint) || bytes.Contains(raw[len(raw)-hintBytes:], hint)
 }
 
 // openedBy notes the outermost carrier.
@@ -204,6 +215,15 @@ func (o *opener) content(data []byte, c *Carried) {
 // undecodable adds a record of a carrier that could not be taken out of its encoding.
 func (o *opener) undecodable(c *Carried) {
 	o.add(Record{Carried: c, Reject: ReasonUndecodable})
+}
+
+// addAll adds records that the limit was kept for already.
+func (o *opener) addAll(records []Record) {
+	if o.bundle.Records == nil {
+		o.bundle.Records = records
+		return
+	}
+	o.bundle.Records = append(o.bundle.Records, records...)
 }
 
 func (o *opener) add(r Record) {

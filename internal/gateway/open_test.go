@@ -76,6 +76,11 @@ func TestOpen(t *testing.T) {
 	f("CloudTrail, cut off", []byte(`{"Records":[{"a":1},{"b":`), "cloudtrail", `{"a":1}`, `{"b":`)
 	f("files one after the other", []byte("{\"Records\":[{\"a\":1}]}\n{\"Records\":[{\"b\":2}]}"), "cloudtrail", `{"a":1}`, `{"b":2}`)
 	f("no list", []byte(`{"Records":{"a":1}}`), "", `{"Records":{"a":1}}`)
+	far := strings.Repeat("x", 3*hintBytes)
+	f("an empty list", []byte("[]"), "")
+	f("names before a long record", firehose([]byte(far), []byte("b")), "firehose", far, "b")
+	f("names behind a long record", []byte(`{"message":{"data":"`+base64.StdEncoding.EncodeToString([]byte(far))+
+		`","messageId":"1"},"subscription":"projects/p/subscriptions/s"}`), "pubsub", far)
 	f("another list", []byte(`{"requestId":"x","records":[{"value":"y"}]}`), "", `{"requestId":"x","records":[{"value":"y"}]}`)
 	f("a caller's words", []byte(`{"method":"GET","ua":"\"messageType\":\"DATA_MESSAGE\" \"Records\" \"requestId\""}`), "",
 		`{"method":"GET","ua":"\"messageType\":\"DATA_MESSAGE\" \"Records\" \"requestId\""}`)

@@ -75,7 +75,7 @@ var credentialNames = []string{"auth", "key", "token", "cookie", "secret", "sess
 // missing token from a wrong one; finding the token itself is the work of internal/secret.
 func (d *draft) carriesCredential() bool {
 	for i := range d.headers.list {
-		if h := &d.headers.list[i]; !h.response && h.value != "" && namesCredential(h.name) {
+		if h := &d.headers.list[i]; !h.response && h.value != "" && namesCredential(h.name.lower) {
 			return true
 		}
 	}

@@ -44,14 +44,13 @@ func (s *restSet) string(name, v string) {
 }
 
 func (s *restSet) put(name string, v event.Value) {
-	mark := len(s.path)
-	s.path = append(s.path, name...)
-	defer func() { s.path = s.path[:mark] }()
-	if len(s.path) > maxRestKey || len(s.list) >= maxRest {
-		s.other = append(s.other, string(s.path[s.root:])+": "+v.Text())
+	path := append(s.path, name...)
+	s.path = path[:len(s.path)] // keeps the room that the name took
+	if len(path) > maxRestKey || len(s.list) >= maxRest {
+		s.other = append(s.other, string(path[s.root:])+": "+v.Text())
 		return
 	}
-	key := fieldKeys.getBytes(s.path)
+	key := fieldKeys.getBytes(path)
 	for i := range s.list {
 		if s.list[i].Key == key {
 			s.list[i].Value = v

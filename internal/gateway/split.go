@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"iter"
-	"slices"
 	"unicode/utf8"
 )
 
@@ -19,15 +18,21 @@ func Split(body []byte, limit int) (iter.Seq2[int, []byte], error) {
 	if limit <= 0 {
 		limit = MaxRecords
 	}
-	records, err := split(body, limit)
+	records, err := split(body, limit, nil)
 	if err != nil {
 		return nil, err
 	}
-	return slices.All(records), nil
+	return func(yield func(int, []byte) bool) {
+		for i := range records {
+			if !yield(i, records[i].Raw) {
+				return
+			}
+		}
+	}, nil
 }
 
-func split(body []byte, limit int) ([][]byte, *SplitError) {
-	s := splitter{body: bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), limit: limit}
+func split(body []byte, limit int, carried *Carried) ([]Record, *SplitError) {
+	s := splitter{body: bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), limit: limit, carried: carried}
 	if isBinary(s.body) {
 		return nil, &SplitError{Reason: ReasonBinary}
 	}
@@ -67,7 +72,8 @@ type splitter struct {
 	body       []byte
 	pos        int
 	limit      int
-	records    [][]byte
+	carried    *Carried // what the carrier says of each record
+	records    []Record
 	full       bool
 	emptyArray bool
 }
@@ -94,7 +100,7 @@ func (s *splitter) add(record []byte) {
 		s.full = true
 		return
 	}
-	s.records = append(s.records, record)
+	s.records = append(s.records, Record{Raw: record, Carried: s.carried})
 }
 
 // object takes one balanced object; where it does not balance, its line is the broken record and the next line

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/base64"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -178,76 +177,4 @@ func portOf(s string) int64 {
 		return 0
 	}
 	return int64(p)
-}
-
-// addClient writes who sent the request: what the gateway resolved, or, where that is one of our own proxies, the
-// first address from the right of X-Forwarded-For that is not. Only an address is written: these keys are typed,
-// and free text in them would escape the redaction by value.
-func (d *draft) addClient(proxies []netip.Prefix) {
-	client, port := d.client, d.clientPort
-	addr, err := netip.ParseAddr(client)
-	if err != nil {
-		client, port = splitHostPort(client)
-		if addr, err = netip.ParseAddr(client); err != nil {
-			d.rest.string("client", d.client)
-			return
-		}
-	}
-	peer := d.peer
-	if trusted(proxies, addr) {
-		if forwarded, ok := d.forwarded(proxies); ok {
-			if peer == "" {
-				peer = client
-			}
-			addr, client, port = forwarded, forwarded.String(), 0
-		}
-	}
-	if addr.Is4In6() {
-		client = addr.Unmap().String()
-	}
-	d.addString(event.KeyClientAddress, client)
-	if _, err := netip.ParseAddr(peer); err == nil && peer != client {
-		d.addString(event.KeyPeerAddress, peer)
-		port = 0 // it is the peer's
-	}
-	if port > 0 && port < 1<<16 {
-		d.r.Attrs.Add(event.KeyClientPort, event.Int(port))
-	}
-}
-
-// forwarded walks X-Forwarded-For from the right, past our own proxies. What stands left of the first stranger,
-// or of the first text that is no address, is the caller's own word.
-func (d *draft) forwarded(proxies []netip.Prefix) (last netip.Addr, ok bool) {
-	list := d.headers.all("x-forwarded-for")
-	for i := len(list) - 1; i >= 0; i-- {
-		rest, more := list[i], true
-		for more {
-			var hop string
-			if at := strings.LastIndexByte(rest, ','); at >= 0 {
-				rest, hop = rest[:at], rest[at+1:]
-			} else {
-				hop, more = rest, false
-			}
-			host, _ := splitHostPort(strings.TrimSpace(hop))
-			addr, err := netip.ParseAddr(host)
-			if err != nil {
-				return last, ok
-			}
-			last, ok = addr.Unmap().WithZone(""), true
-			if !trusted(proxies, last) {
-				return last, true
-			}
-		}
-	}
-	return last, ok
-}
-
-func trusted(proxies []netip.Prefix, a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	for _, p := range proxies {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
 }

@@ -1,13 +1,8 @@
 package apilogreceiver
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -45,7 +40,9 @@ type intake struct {
 	seen     map[string]int   // content id → how many of it this body held so far
 	rec      event.Record
 	untimed  bool // the record at hand names no time
+	said     said
 	groups   grouping
+	writer   plogevent.Writer
 	tally    tally
 }
 
@@ -64,10 +61,21 @@ func (in *intake) free() {
 	}
 	clear(in.seen)
 	in.rec.Reset()
+	clear(in.rec.Attrs[:cap(in.rec.Attrs)]) // see next
 	in.groups.reset()
 	in.tally.reset()
-	*in = intake{seen: in.seen, rec: in.rec, groups: in.groups, tally: in.tally}
+	*in = intake{seen: in.seen, rec: in.rec, groups: in.groups, writer: in.writer, tally: in.tally}
 	intakes.Put(in)
+}
+
+// next empties the record for another of the same body. Its attributes are written over, not wiped: the body that they
+// came from is still held, and free wipes what is left of all.
+func (in *intake) next() {
+	r := &in.rec
+	attrs := r.Attrs[:0]
+	r.Attrs = nil
+	r.Reset()
+	r.Attrs = attrs
 }
 
 // run takes every record of the body and hands the events on, a part of the body at a time. The error is gateway's
@@ -148,8 +156,7 @@ func (in *intake) reserve(bytes int) bool {
 
 // take is the way of one record; it returns the reason for which it goes no further.
 func (in *intake) take(index int, record *gateway.Record) (reason string) {
-	r := &in.rec
-	r.Reset()
+	in.next()
 	in.carried = record.Carried
 	switch {
 	case record.Reject != "":
@@ -197,17 +204,18 @@ func (in *intake) pass(index int, claimed time.Time, capture string) {
 		in.tally.outOfBounds++
 	}
 	r.Name = event.NameRequest
-	r.Severity = event.SeverityOf(r.Attrs.Int(event.KeyStatus))
 	if r.Resource.Str(event.KeyServiceName) == "" {
 		r.Resource.Set(event.KeyServiceName, event.String(in.src.service))
 	}
 	r.Attrs.Set(event.KeyCapture, event.String(capture))
-	r.Attrs.Set(event.KeySource, event.String(in.src.name))
+	r.Attrs.Add(event.KeySource, event.String(in.src.name))
 
 	out := in.seal()
+	in.said.read(r.Attrs)
+	r.Severity = event.SeverityOf(in.said.status)
 	in.identify(index, out)
-	in.tally.accept(r, out)
-	plogevent.Write(r, in.groups.of(r).AppendEmpty())
+	in.tally.accept(r, out, &in.said)
+	in.writer.Write(r, in.groups.of(r).AppendEmpty())
 }
 
 // parse is a boundary for panics: hostile input that trips a parser costs its own record only.
@@ -238,137 +246,4 @@ func (in *intake) seal() (out secret.Outcome) {
 		}
 	}()
 	return in.src.sealer.Record(&in.rec)
-}
-
-// identify gives the sealed record its ids and its template. The template comes after the id: what was learned of a
-// service may change between a send and its retry, the id may not.
-func (in *intake) identify(index int, out secret.Outcome) {
-	r := &in.rec
-	requestID := r.Attrs.Str(event.KeyRequestID)
-	var id string
-	switch {
-	case requestID != "" && !out.Failed:
-		id = in.contentID(in.src.name, out.Oldest)
-	case in.carried != nil && in.carried.ID != "" && !out.Failed:
-		id = in.contentID(in.src.name+"\x00"+in.carried.ID, out.Oldest)
-	case in.live:
-		id = randomID()
-	default:
-		id = event.BodyID(in.src.name, in.bodyDigest(), index)
-	}
-	r.Attrs.Set(event.KeyEventID, event.String(id))
-	if key := event.RequestKey(r.TraceID, r.Attrs.Str(event.KeyFingerprint), requestID, in.src.name); key != "" {
-		r.Attrs.Set(event.KeyRequestKey, event.String(key))
-	}
-	if _, named := r.Attrs.Get(event.KeyRoute); named {
-		return
-	}
-	service := r.Resource.Str(event.KeyServiceName)
-	if t := in.templates.of(service, r.Attrs.Str(event.KeyPath), r.Attrs.Int(event.KeyStatus)); t != "" {
-		r.Attrs.Set(event.KeyTemplate, event.String(t))
-	}
-}
-
-// contentID gives records of one body that say the same their ordinals, so that equal lines stay as many as they
-// were and a re-sent body repeats each.
-func (in *intake) contentID(source string, oldest []string) string {
-	if in.untimed { // its time is the arrival, which a re-send changes
-		arrival := in.rec.Time
-		in.rec.Time = 0
-		defer func() { in.rec.Time = arrival }()
-	}
-	id := event.ContentID(source, &in.rec, oldest, 0)
-	n := in.seen[id]
-	in.seen[id] = n + 1
-	if n == 0 {
-		return id
-	}
-	return event.ContentID(source, &in.rec, oldest, n)
-}
-
-// bodyDigest is keyed: a body is guessable where a line of it is.
-func (in *intake) bodyDigest() string {
-	if in.digest == "" {
-		in.digest = in.ring.BodyDigest(sha256.Sum256(in.body))
-	}
-	return in.digest
-}
-
-// randomID is the id of a captured request that carries no request id: it is handed over once and never sent again.
-func randomID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
-	return hex.EncodeToString(b[:])
-}
-
-// methods are the values that tell a method from a credential written in its place.
-var methods = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
-
-// bare cuts a record that nobody sealed down to its numbers and to words that cannot hold a credential.
-func bare(r *event.Record, src *source) {
-	r.Attrs.Delete(func(key string, v event.Value) bool {
-		switch key {
-		case event.KeyCapture, event.KeySource, event.KeyTimeClaimed:
-			return false
-		case event.KeyMethod:
-			return !slices.Contains(methods, v.Str())
-		}
-		number := v.Kind() == event.KindInt || v.Kind() == event.KindDouble || v.Kind() == event.KindBool
-		return !number || !secret.Skeleton(key)
-	})
-	r.Attrs.Set(event.KeyRedaction, event.String(event.RedactionFailed))
-	r.Resource = append(r.Resource[:0], event.Attr{Key: event.KeyServiceName, Value: event.String(src.service)})
-	r.Auth = event.Auth{}
-}
-
-// grouping puts records of one resource and scope under one ResourceLogs.
-type grouping struct {
-	into   plog.Logs
-	byKey  map[string]plog.LogRecordSlice
-	key    []byte
-	last   plog.LogRecordSlice
-	lastOK bool
-}
-
-func (g *grouping) reset() {
-	clear(g.byKey)
-	g.into, g.last, g.lastOK = plog.Logs{}, plog.LogRecordSlice{}, false
-}
-
-func (g *grouping) of(r *event.Record) plog.LogRecordSlice {
-	n := len(g.key)
-	g.key = appendGroup(g.key, r)
-	same := g.lastOK && string(g.key[:n]) == string(g.key[n:])
-	g.key = g.key[:copy(g.key, g.key[n:])]
-	if same {
-		return g.last
-	}
-	if g.byKey == nil {
-		g.byKey = make(map[string]plog.LogRecordSlice)
-	}
-	list, ok := g.byKey[string(g.key)]
-	if !ok {
-		rl := g.into.ResourceLogs().AppendEmpty()
-		plogevent.WriteResource(r, rl.Resource())
-		sl := rl.ScopeLogs().AppendEmpty()
-		plogevent.WriteScope(r.Scope, sl.Scope())
-		list = sl.LogRecords()
-		g.byKey[string(g.key)] = list
-	}
-	g.last, g.lastOK = list, true
-	return list
-}
-
-// appendGroup writes what tells groups apart. NUL cannot stand in sealed text.
-func appendGroup(b []byte, r *event.Record) []byte {
-	b = append(b, r.Scope.Ring...)
-	b = append(b, 0, byte(r.Scope.Epoch>>8), byte(r.Scope.Epoch))
-	b = append(b, cmp.Or(r.Scope.Check, "-")...)
-	for i := range r.Resource {
-		b = append(b, 0)
-		b = append(b, r.Resource[i].Key...)
-		b = append(b, 0)
-		b = r.Resource[i].Value.AppendJSON(b)
-	}
-	return b
 }

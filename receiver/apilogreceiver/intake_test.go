@@ -167,8 +167,9 @@ func TestRecordsAreGroupedByService(t *testing.T) {
 func TestSchemesOfTokensAreBounded(t *testing.T) {
 	var ta tally
 	for _, s := range []string{"", "bearer", "made-up", "made-up-2"} {
-		rec := event.Record{Attrs: event.Attrs{{Key: event.KeyTokenScheme, Value: event.String(s)}}}
-		ta.accept(&rec, secret.Outcome{})
+		var sealed said
+		sealed.read(event.Attrs{{Key: event.KeyTokenScheme, Value: event.String(s)}})
+		ta.accept(&event.Record{}, secret.Outcome{}, &sealed)
 	}
-	assert.Equal(t, map[string]int64{"none": 1, "bearer": 1, "other": 2}, ta.schemes)
+	assert.Equal(t, counts[string]{{"none", 1}, {"bearer", 1}, {"other", 2}}, ta.schemes)
 }

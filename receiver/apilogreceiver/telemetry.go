@@ -35,9 +35,9 @@ var visibilities = []string{
 // sent again because it was refused is counted once.
 type tally struct {
 	report      report
-	reasons     map[string]int64
-	kinds       map[kind]int64
-	schemes     map[string]int64
+	reasons     counts[string]
+	kinds       counts[kind]
+	schemes     counts[string]
 	redacted    int64
 	dropped     int64
 	failed      int64
@@ -54,14 +54,11 @@ type tally struct {
 type kind struct{ format, visibility string }
 
 func (t *tally) reset() {
-	clear(t.reasons)
-	clear(t.kinds)
-	clear(t.schemes)
 	seen := t.seen[:0]
 	if cap(seen) > keepEntries {
 		seen = nil
 	}
-	*t = tally{reasons: t.reasons, kinds: t.kinds, schemes: t.schemes, seen: seen}
+	*t = tally{reasons: t.reasons[:0], kinds: t.kinds[:0], schemes: t.schemes[:0], seen: seen}
 }
 
 func (t *tally) reject(index int, reason string) {
@@ -69,50 +66,48 @@ func (t *tally) reject(index int, reason string) {
 	if len(t.report.Errors) < maxReported {
 		t.report.Errors = append(t.report.Errors, rejection{index, reason})
 	}
-	count(&t.reasons, reason)
+	t.reasons.add(reason)
 }
 
-func (t *tally) accept(r *event.Record, out secret.Outcome) {
+func (t *tally) accept(r *event.Record, out secret.Outcome, s *said) {
 	t.report.Accepted++
 	t.redacted += int64(out.Redacted)
 	t.dropped += int64(out.Dropped)
 	if out.Failed {
 		t.failed++
 	}
-	var k kind
-	var scheme, id, claimed string
-	var duration float64
-	for i := range r.Attrs { // once: there are dozens
-		switch v := r.Attrs[i].Value; r.Attrs[i].Key {
-		case event.KeyFormat:
-			k.format = v.Str()
-		case event.KeyTokenScheme:
-			scheme = v.Str()
-		case event.KeyEventID:
-			id = v.Str()
-		case event.KeyTimeClaimed:
-			claimed = v.Str()
-		case event.KeyDuration:
-			duration = v.Double()
-		}
-	}
-	switch {
-	case scheme == "":
-		scheme = labelNone
-	case !slices.Contains(schemes, scheme):
-		scheme = labelOther
-	}
-	count(&t.schemes, scheme)
-	k.visibility = cmp.Or(out.Visibility, event.VisibilityNone)
-	count(&t.kinds, k)
-	t.look(r, id, duration, claimed)
+	t.schemes.add(schemeLabel(s.scheme))
+	t.kinds.add(kind{s.format, cmp.Or(out.Visibility, event.VisibilityNone)})
+	t.look(r, s.eventID, s.duration, s.claimed)
 }
 
-func count[K comparable](m *map[K]int64, key K) {
-	if *m == nil {
-		*m = make(map[K]int64)
+func schemeLabel(scheme string) string {
+	switch {
+	case scheme == "":
+		return labelNone
+	case !slices.Contains(schemes, scheme):
+		return labelOther
 	}
-	(*m)[key]++
+	return scheme
+}
+
+// counts says how often each of a few values came: one body holds one or two of a closed set, for which a list is
+// quicker than a map.
+type counts[K comparable] []count[K]
+
+type count[K comparable] struct {
+	of K
+	n  int64
+}
+
+func (c *counts[K]) add(of K) {
+	for i := range *c {
+		if (*c)[i].of == of {
+			(*c)[i].n++
+			return
+		}
+	}
+	*c = append(*c, count[K]{of, 1})
 }
 
 // meters are the counters of the receiver.
@@ -136,20 +131,21 @@ func (m *meters) limits(ctx context.Context, name string, n int64) {
 // body counts what a tally holds of a body that was delivered.
 func (m *meters) body(ctx context.Context, src *source, t *tally) {
 	l := &src.labels
-	for reason, n := range t.reasons {
-		m.tb.ReceiverAPILogRejectedRecords.Add(ctx, n, l.reason(reason))
+	for _, c := range t.reasons {
+		m.tb.ReceiverAPILogRejectedRecords.Add(ctx, c.n, l.reason(c.of))
 	}
-	for k, n := range t.kinds {
+	for _, c := range t.kinds {
+		k := c.of
 		accepted, ok := l.formats[k.format]
 		if !ok {
 			k.format = labelOther
 			accepted = l.formats[labelOther]
 		}
-		m.tb.ReceiverAPILogAcceptedRecords.Add(ctx, n, accepted)
-		m.tb.ReceiverAPILogVisibleTokens.Add(ctx, n, l.kinds[k])
+		m.tb.ReceiverAPILogAcceptedRecords.Add(ctx, c.n, accepted)
+		m.tb.ReceiverAPILogVisibleTokens.Add(ctx, c.n, l.kinds[k])
 	}
-	for scheme, n := range t.schemes {
-		m.tb.ReceiverAPILogTokens.Add(ctx, n, l.schemes[scheme])
+	for _, c := range t.schemes {
+		m.tb.ReceiverAPILogTokens.Add(ctx, c.n, l.schemes[c.of])
 	}
 	m.add(ctx, m.tb.ReceiverAPILogRedactedValues, t.redacted)
 	m.add(ctx, m.tb.ReceiverAPILogTokensDropped, t.dropped)

@@ -26,11 +26,11 @@ type templates struct {
 	hit        func(limit string)
 
 	mu    sync.RWMutex
-	known map[string]map[string]struct{}
+	known map[string]map[string]string // by service: the templates, each under itself
 }
 
 func newTemplates(perService int, hit func(limit string)) *templates {
-	return &templates{perService: perService, hit: hit, known: make(map[string]map[string]struct{})}
+	return &templates{perService: perService, hit: hit, known: make(map[string]map[string]string)}
 }
 
 // of returns the template of a sealed path, empty where the service is not known to serve it.
@@ -38,58 +38,60 @@ func (t *templates) of(service, path string, status int64) string {
 	if path == "" || path[0] != '/' {
 		return ""
 	}
-	tmpl := templateOf(path)
+	var room [templateRoom]byte
+	tmpl := appendTemplate(room[:0], path)
 	t.mu.RLock()
-	_, ok := t.known[service][tmpl]
+	known, ok := t.known[service][string(tmpl)]
 	t.mu.RUnlock()
 	if ok {
-		return tmpl
+		return known
 	}
-	if status < http.StatusOK || status >= http.StatusBadRequest || !t.learn(service, tmpl) {
+	if status < http.StatusOK || status >= http.StatusBadRequest {
 		return ""
 	}
-	return tmpl
+	return t.learn(service, string(tmpl))
 }
 
-func (t *templates) learn(service, tmpl string) bool {
+// templateRoom is longer than the path of most requests.
+const templateRoom = 256
+
+// learn returns the template where there was room for it.
+func (t *templates) learn(service, tmpl string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	list := t.known[service]
 	if list == nil {
 		if len(t.known) >= templateServices {
 			t.hit(limitServices)
-			return false
+			return ""
 		}
-		list = make(map[string]struct{})
+		list = make(map[string]string)
 		t.known[service] = list
 	}
 	if len(list) >= t.perService {
 		t.hit(limitTemplates)
-		return false
+		return ""
 	}
-	list[tmpl] = struct{}{}
-	return true
+	list[tmpl] = tmpl
+	return tmpl
 }
 
-// templateOf replaces the segments that look like ids.
-func templateOf(path string) string {
-	var b strings.Builder
-	b.Grow(len(path))
+// appendTemplate replaces the segments that look like ids.
+func appendTemplate(b []byte, path string) []byte {
 	rest := path[1:]
 	for depth := 0; ; depth++ {
 		if depth == templateDepth {
-			b.WriteString("/{rest}")
-			return b.String()
+			return append(b, "/{rest}"...)
 		}
 		seg, after, more := strings.Cut(rest, "/")
-		b.WriteByte('/')
+		b = append(b, '/')
 		if isID(seg) {
-			b.WriteString(idSegment)
+			b = append(b, idSegment...)
 		} else {
-			b.WriteString(seg)
+			b = append(b, seg...)
 		}
 		if !more {
-			return b.String()
+			return b
 		}
 		rest = after
 	}

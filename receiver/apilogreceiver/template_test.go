@@ -11,7 +11,7 @@ import (
 func TestTemplateOf(t *testing.T) {
 	f := func(path, want string) {
 		t.Helper()
-		assert.Equal(t, want, templateOf(path))
+		assert.Equal(t, want, string(appendTemplate(nil, path)))
 	}
 	f("/", "/")
 	f("/v1/orders", "/v1/orders")

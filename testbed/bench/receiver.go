@@ -74,11 +74,11 @@ func benchFormat(root, format string) error {
 		return err
 	}
 	defer stop()
-	events, err := (&plog.JSONMarshaler{}).MarshalLogs(sink.last)
+	events, err := (&plog.JSONMarshaler{}).MarshalLogs(sink.all)
 	if err != nil {
 		return err
 	}
-	attrs := attributes(sink.last)
+	attrs := attributes(sink.all)
 	sink.drop = true
 	var failed error
 	ours := func() int {
@@ -97,12 +97,12 @@ func benchFormat(root, format string) error {
 }
 
 // tappedReceiver starts api_log, sends the body over HTTP once, and returns what came out and the way below HTTP.
-func tappedReceiver(format string, body []byte) (sink *lastLogs, through func([]byte) error, stop func(), err error) {
+func tappedReceiver(format string, body []byte) (sink *firstLogs, through func([]byte) error, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "keytrail-bench-")
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	t, sink := &tap{}, &lastLogs{}
+	t, sink := &tap{}, &firstLogs{all: plog.NewLogs()}
 	r, err := startLogs(apilogreceiver.NewFactory(), map[string]any{
 		"ingest":  map[string]any{"endpoint": oursAddress, "middlewares": []any{map[string]any{"id": tapID.String()}}},
 		"keyring": map[string]any{"path": filepath.Join(dir, "ring", "keyring.yaml"), "create": true},
@@ -122,24 +122,24 @@ func tappedReceiver(format string, body []byte) (sink *lastLogs, through func([]
 		stop()
 		return nil, nil, nil, err
 	}
-	if n := sink.last.LogRecordCount(); n != perBody {
+	if n := sink.all.LogRecordCount(); n != perBody {
 		stop()
 		return nil, nil, nil, fmt.Errorf("%d events of %d records", n, perBody)
 	}
 	return sink, through, stop, nil
 }
 
-// lastLogs keeps the last batch it was given.
-type lastLogs struct {
-	last plog.Logs
+// firstLogs keeps the first body, which comes in parts, and takes the others for nothing.
+type firstLogs struct {
+	all  plog.Logs
 	drop bool
 }
 
-func (*lastLogs) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+func (*firstLogs) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
-func (l *lastLogs) ConsumeLogs(_ context.Context, ld plog.Logs) error {
+func (l *firstLogs) ConsumeLogs(_ context.Context, ld plog.Logs) error {
 	if !l.drop {
-		l.last = ld
+		ld.ResourceLogs().MoveAndAppendTo(l.all.ResourceLogs())
 	}
 	return nil
 }

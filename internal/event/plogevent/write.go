@@ -12,13 +12,17 @@ import (
 // Write fills lr from r. The resource and the scope are written by WriteResource and WriteScope, once for the
 // records that share them.
 func Write(r *event.Record, lr plog.LogRecord) {
+	writeFixed(r, lr)
+	WriteAttrs(r.Attrs, lr.Attributes())
+}
+
+func writeFixed(r *event.Record, lr plog.LogRecord) {
 	lr.SetTimestamp(pcommon.Timestamp(r.Time))
 	lr.SetObservedTimestamp(pcommon.Timestamp(r.Observed))
 	lr.SetEventName(r.Name)
 	lr.SetSeverityNumber(plog.SeverityNumber(r.Severity))
 	lr.SetTraceID(r.TraceID)
 	lr.SetSpanID(r.SpanID)
-	WriteAttrs(r.Attrs, lr.Attributes())
 }
 
 // WriteResource fills a resource from r.
@@ -39,12 +43,14 @@ func WriteScope(s event.Scope, sc pcommon.InstrumentationScope) {
 func WriteAttrs(attrs event.Attrs, m pcommon.Map) {
 	m.EnsureCapacity(m.Len() + len(attrs))
 	for i := range attrs {
-		SetValue(m.PutEmpty(attrs[i].Key), attrs[i].Value)
+		setValue(m.PutEmpty(attrs[i].Key), &attrs[i].Value)
 	}
 }
 
 // SetValue writes v into dst.
-func SetValue(dst pcommon.Value, v event.Value) {
+func SetValue(dst pcommon.Value, v event.Value) { setValue(dst, &v) }
+
+func setValue(dst pcommon.Value, v *event.Value) {
 	switch v.Kind() {
 	case event.KindString:
 		dst.SetStr(v.Str())
@@ -55,16 +61,18 @@ func SetValue(dst pcommon.Value, v event.Value) {
 	case event.KindBool:
 		dst.SetBool(v.Bool())
 	case event.KindStrings:
-		sl := dst.SetEmptySlice()
-		list := v.Strings()
-		sl.EnsureCapacity(len(list))
-		for _, s := range list {
-			sl.AppendEmpty().SetStr(s)
-		}
+		setStrings(dst.SetEmptySlice(), v.Strings())
 	case event.KindJSON:
 		var raw any
 		if json.Unmarshal([]byte(v.Str()), &raw) != nil || dst.FromRaw(raw) != nil {
 			dst.SetStr(v.Str())
 		}
+	}
+}
+
+func setStrings(dst pcommon.Slice, list []string) {
+	dst.EnsureCapacity(len(list))
+	for _, s := range list {
+		dst.AppendEmpty().SetStr(s)
 	}
 }

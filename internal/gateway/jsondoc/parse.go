@@ -28,13 +28,12 @@ func (d *Doc) Parse(text string, l Limits) error {
 	return nil
 }
 
-func (d *Doc) add(n Node) (int, error) {
+func (d *Doc) add(kind Kind, key, text string) error {
 	if len(d.nodes) >= d.maxNodes {
-		return 0, ErrTooMany
+		return ErrTooMany
 	}
-	n.end = int32(len(d.nodes) + 1)
-	d.nodes = append(d.nodes, n)
-	return len(d.nodes) - 1, nil
+	d.nodes = append(d.nodes, Node{Key: key, Text: text, Kind: kind, end: int32(len(d.nodes) + 1)})
+	return nil
 }
 
 func (d *Doc) value(key string, depth int, member bool) error {
@@ -47,8 +46,7 @@ func (d *Doc) value(key string, depth int, member bool) error {
 		if err != nil {
 			return err
 		}
-		_, err = d.add(Node{Key: key, Text: s, Kind: String})
-		return err
+		return d.add(String, key, s)
 	case '{', '[':
 		return d.nested(key, depth+1)
 	}
@@ -64,8 +62,8 @@ func (d *Doc) nested(key string, depth int) error {
 	if d.src[start] == '[' {
 		kind, closing = Array, ']'
 	}
-	at, err := d.add(Node{Key: key, Kind: kind})
-	if err != nil {
+	at := len(d.nodes)
+	if err := d.add(kind, key, ""); err != nil {
 		return err
 	}
 	d.pos++

@@ -14,8 +14,7 @@ func (d *Doc) scalar(key string, member bool) error {
 		d.pos = start
 		return d.bare(key, member)
 	}
-	_, err := d.add(Node{Key: key, Text: text, Kind: kind})
-	return err
+	return d.add(kind, key, text)
 }
 
 // ends marks the bytes that cannot stand in a number or a literal.
@@ -80,12 +79,10 @@ func (d *Doc) bare(key string, member bool) error {
 
 func (d *Doc) addBare(key string, start int) error {
 	text := strings.TrimSpace(d.src[start:d.pos])
-	n := Node{Key: key, Text: text, Kind: String}
 	if text == "" || text == "-" {
-		n = Node{Key: key, Kind: Null}
+		return d.add(Null, key, "")
 	}
-	_, err := d.add(n)
-	return err
+	return d.add(String, key, text)
 }
 
 // isNumber follows the grammar of JSON numbers.
