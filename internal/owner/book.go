@@ -1,9 +1,9 @@
 package owner
 
 import (
-	"crypto/sha256"
-	"io/fs"
-	"os"
+	"context"
+	"errors"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,55 +12,68 @@ import (
 )
 
 const (
-	// DefaultInterval is how often the file is looked at.
+	// DefaultInterval is how often a file is looked at.
 	DefaultInterval = 10 * time.Second
+	// StaleAfter is how many intervals without an answer make the rows stale: one may be a restart of the source.
+	StaleAfter = 3
 	// ringInterval is how often the key ring is compared with the one of the index. A comparison costs a load; after
 	// a rotation, events that others stamped miss their owner for at most this long plus the time of a rebuild.
 	ringInterval = time.Second
-	// coarse is the step of the coarsest file clock we know. A file younger than this when it was read may have
-	// changed since under the same time and size, so it is read again.
-	coarse = 2 * time.Second
 )
 
 // Options of Open.
 type Options struct {
-	Path     string
-	Interval time.Duration // zero: DefaultInterval
-	Ring     func() *fingerprint.Ring
+	// Source is the name of the directory, which its events carry. Empty: file.
+	Source string
+	Loader Loader
+	// Interval between two loads. Zero: DefaultInterval.
+	Interval time.Duration
+	// Timeout bounds one load. Zero: none.
+	Timeout time.Duration
+	// Background leaves the first load to the goroutine that makes the others, so that a slow source does not hold up
+	// the start.
+	Background bool
+	Ring       func() *fingerprint.Ring
 
-	// OnReload is called after each change: with nil when a new directory is in force or the file is good again, with
-	// the error when the file is refused (once per error) and the last good directory stays. rows is how many are in
-	// force.
+	// OnReload is called after each change: with nil when a new directory is in force or the source is good again,
+	// with the error when its rows are refused or it does not answer (once per error) and the last good directory
+	// stays. rows is how many are in force.
 	OnReload func(rows int, err error)
 }
 
-// Book is the directory as it stands now. Readers take the index by one atomic load; a reload builds a new one
-// beside it and swaps the pointer, so it never makes a reader wait.
+// Book is a directory as it stands now. Readers take the index by one atomic load; a reload builds a new one beside
+// it and swaps the pointer, so it never makes a reader wait.
 type Book struct {
 	o     Options
 	index atomic.Pointer[Index]
+	stale atomic.Bool
 
-	// The rest belongs to Open and then to the one goroutine that follows the file.
+	// The rest belongs to Open and then to the one goroutine that follows the source.
 	dir  *Directory
-	seen fs.FileInfo // of the content read last, good or bad
-	read time.Time
-	sum  [sha256.Size]byte
+	mark Mark
+	good time.Time
 	fail string // the error last told, "" while all is well
 
-	stop     chan struct{}
-	stopOnce sync.Once
-	done     sync.WaitGroup
+	ctx  context.Context
+	stop context.CancelFunc
+	done sync.WaitGroup
 }
 
-// Open reads the file and follows it until Close. A file that cannot be used is told to OnReload and leaves the
-// directory empty: events without an owner are worth more than no events.
+// Open loads the directory and follows it until Close. A source that cannot be used is told to OnReload and leaves
+// the directory empty: events without an owner are worth more than no events.
 func Open(o Options) *Book {
 	if o.Interval <= 0 {
 		o.Interval = DefaultInterval
 	}
-	b := &Book{o: o, dir: &Directory{}, stop: make(chan struct{})}
+	if o.Source == "" {
+		o.Source = "file"
+	}
+	b := &Book{o: o, dir: &Directory{source: o.Source}, good: time.Now()}
+	b.ctx, b.stop = context.WithCancel(context.Background())
 	b.index.Store(NewIndex(b.dir, o.Ring()))
-	b.refresh()
+	if !o.Background {
+		b.refresh()
+	}
 	b.done.Go(b.follow)
 	return b
 }
@@ -68,75 +81,103 @@ func Open(o Options) *Book {
 // Index returns the index in force.
 func (b *Book) Index() *Index { return b.index.Load() }
 
-// Close stops following the file. The index stays usable.
+// Stale reports whether the source has not answered for so long that what the index says may be wrong by now.
+func (b *Book) Stale() bool { return b.stale.Load() }
+
+// Close stops following the source. The index stays usable.
 func (b *Book) Close() {
-	b.stopOnce.Do(func() { close(b.stop) })
+	b.stop()
 	b.done.Wait()
 }
 
 func (b *Book) follow() {
-	file, ring := time.NewTicker(b.o.Interval), time.NewTicker(ringInterval)
-	defer file.Stop()
+	if b.o.Background {
+		b.refresh()
+	}
+	next, ring := time.NewTimer(b.pause()), time.NewTicker(ringInterval)
+	defer next.Stop()
 	defer ring.Stop()
 	for {
 		select {
-		case <-b.stop:
+		case <-b.ctx.Done():
 			return
-		case <-file.C:
+		case <-next.C:
 			b.refresh()
+			next.Reset(b.pause())
 		case <-ring.C:
 			b.rekey()
 		}
 	}
 }
 
-// refresh reads the file if it may have changed, and puts it in force if it did and is good.
-func (b *Book) refresh() {
-	data, changed, err := b.content()
-	if err == nil && !changed {
-		return
+// pause is the time to the next load. Sources that others share are asked at uneven times, so that a fleet started
+// together does not ask together.
+func (b *Book) pause() time.Duration {
+	if !b.o.Background {
+		return b.o.Interval
 	}
+	return b.o.Interval - time.Duration(rand.Int64N(int64(b.o.Interval)/10+1))
+}
+
+// refresh loads what changed and puts it in force if it is good.
+func (b *Book) refresh() {
+	dir, err := b.load()
+	if b.ctx.Err() != nil {
+		return // what failed was the end of it
+	}
+	now := time.Now()
 	if err == nil {
-		var d *Directory
-		if d, err = parseFile(b.o.Path, data, time.Now()); err == nil {
-			b.dir = d
-			b.index.Store(NewIndex(d, b.o.Ring()))
+		b.good = now
+		if dir != nil {
+			b.dir = dir
+			b.index.Store(dir.index(b.o.Ring(), b.index.Load()))
 		}
 	}
-	b.tell(err)
+	b.stale.Store(now.Sub(b.good) >= StaleAfter*b.o.Interval)
+	if !errors.Is(err, errRefused) && (err != nil || dir != nil || b.fail != "") {
+		b.tell(err)
+	}
 }
 
-// content returns the file's bytes and whether they differ from those read last.
-func (b *Book) content() ([]byte, bool, error) {
-	info, err := os.Stat(b.o.Path)
-	if err != nil {
-		b.seen = nil // whatever comes back is new, even if it is the same file
-		return nil, false, err
+// load asks the source. No directory without an error means that nothing changed.
+func (b *Book) load() (*Directory, error) {
+	ctx := b.ctx
+	if b.o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, b.o.Timeout)
+		defer cancel()
 	}
-	if b.same(info) {
-		return nil, false, nil
+	since := b.mark
+	if b.dir.crowded() {
+		since = ""
 	}
 	read := time.Now()
-	data, err := readFile(b.o.Path)
+	rows := newBuilder()
+	mark, full, err := b.o.Loader.Load(ctx, since, rows.add)
+	news, err := rows.finish(err)
 	if err != nil {
-		b.seen = nil
-		return nil, false, err
+		return nil, err
 	}
-	sum := sha256.Sum256(data)
-	changed := b.seen == nil || sum != b.sum
-	b.seen, b.read, b.sum = info, read, sum
-	return data, changed, nil
-}
-
-func (b *Book) same(info fs.FileInfo) bool {
-	return b.seen != nil && os.SameFile(b.seen, info) && b.seen.Size() == info.Size() &&
-		b.seen.ModTime().Equal(info.ModTime()) && b.read.Sub(info.ModTime()) > coarse
+	dir := b.dir
+	switch {
+	case full && since != "" && mark == since, !full && since != "" && news.rows == 0:
+		b.mark = mark
+		return nil, nil
+	case full || since == "":
+		dir = dir.whole(news, read)
+	default:
+		if dir, err = dir.changed(news, read); err != nil {
+			return nil, err
+		}
+	}
+	b.mark = mark
+	return dir, nil
 }
 
 // rekey builds the index again where the key ring is another than the one it was built under.
 func (b *Book) rekey() {
-	if ring := b.o.Ring(); ring != b.index.Load().Ring() {
-		b.index.Store(NewIndex(b.dir, ring))
+	if ring, x := b.o.Ring(), b.index.Load(); ring != x.Ring() {
+		b.index.Store(b.dir.index(ring, x))
 	}
 }
 

@@ -45,7 +45,7 @@ func TestBookFollowsItsFile(t *testing.T) {
 		var reports told
 		tick := func() { <-time.After(DefaultInterval); synctest.Wait() }
 
-		b := Open(Options{Path: path, Ring: ring.Load, OnReload: reports.add})
+		b := Open(Options{Loader: NewFile(path), Ring: ring.Load, OnReload: reports.add})
 		defer b.Close()
 		_, err := reports.last(t, 1)
 		require.ErrorIs(t, err, os.ErrNotExist)
@@ -97,17 +97,16 @@ func TestBookFollowsTheKeyRing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ring atomic.Pointer[fingerprint.Ring]
 		ring.Store(first)
-		b := Open(Options{Path: path, Ring: ring.Load})
+		b := Open(Options{Loader: NewFile(path), Ring: ring.Load})
 		defer b.Close()
 		id := second.Stamp(fingerprint.Credential, fingerprint.CredentialDigest([]byte(token)))
-		_, ok := b.Index().ByText(id.String())
-		require.False(t, ok)
+		var f Facts
+		require.False(t, b.Index().ByText(id.String(), loaded, &f))
 
 		ring.Store(second)
 		<-time.After(ringInterval)
 		synctest.Wait()
-		_, ok = b.Index().ByText(id.String())
-		require.True(t, ok)
+		require.True(t, b.Index().ByText(id.String(), loaded, &f))
 	})
 }
 
@@ -115,13 +114,14 @@ func TestReadersNeverWaitForAReload(t *testing.T) {
 	ring := loadRing(t, newRing(t))
 	path := filepath.Join(t.TempDir(), "owners.yaml")
 	require.NoError(t, os.WriteFile(path, []byte("- {credential_id: k, owner_id: a}"), 0o600))
-	b := Open(Options{Path: path, Interval: time.Hour, Ring: func() *fingerprint.Ring { return ring }})
+	b := Open(Options{Loader: NewFile(path), Interval: time.Hour, Ring: func() *fingerprint.Ring { return ring }})
 	defer b.Close()
 	var readers sync.WaitGroup
 	for range 4 {
 		readers.Go(func() {
 			for range 2000 {
-				if _, ok := b.Index().ByCredentialID("k"); !ok {
+				var f Facts
+				if !b.Index().ByCredentialID("k", loaded, &f) {
 					t.Error("a reload hid a row")
 					return
 				}

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -20,12 +22,19 @@ const MaxFieldBytes = 512
 // MaxScopes bounds the scopes of one token, for the same reason.
 const MaxScopes = 128
 
-// fields lists what a row may hold, under the same names in YAML and CSV. Every setter's error names the rule and
+// fields lists what a row may hold, under the same names in every kind of source. Every setter's error names the rule and
 // never the value: somebody will paste a raw token into the wrong column.
 var fields = map[string]func(*Row, string) error{
 	"fingerprint":   setFingerprint,
 	"sha256":        setSHA256,
 	"credential_id": func(r *Row, s string) error { return setText(&r.CredentialID, s) },
+	"jwt_issuer":    func(r *Row, s string) error { return setText(&r.JWTIssuer, s) },
+	"jwt_subject":   func(r *Row, s string) error { return setText(&r.JWTSubject, s) },
+	"jwt_client_id": func(r *Row, s string) error { return setText(&r.JWTClientID, s) },
+	"jwt_id":        func(r *Row, s string) error { return setText(&r.JWTID, s) },
+	"token_format":  func(r *Row, s string) error { return setText(&r.TokenFormat, s) },
+	"valid_from":    func(r *Row, s string) error { return setTime(&r.ValidFrom, s) },
+	"valid_until":   func(r *Row, s string) error { return setTime(&r.ValidUntil, s) },
 	"owner_id":      func(r *Row, s string) error { return setText(&r.OwnerID, s) },
 	"owner_type":    setOwnerType,
 	"owner_name":    func(r *Row, s string) error { return setText(&r.OwnerName, s) },
@@ -39,6 +48,9 @@ var fields = map[string]func(*Row, string) error{
 	"revoked_at":    func(r *Row, s string) error { return setTime(&r.RevokedAt, s) },
 }
 
+// fieldNames is what an error lists where a column or a key is unknown.
+var fieldNames = strings.Join(slices.Sorted(maps.Keys(fields)), ", ")
+
 // set fills one field; an empty value leaves it unset, as an empty CSV cell means.
 func (r *Row) set(name, value string) error {
 	value = strings.TrimSpace(value)
@@ -47,17 +59,6 @@ func (r *Row) set(name, value string) error {
 	}
 	if err := fields[name](r, value); err != nil {
 		return fmt.Errorf("`%s` %w", name, err)
-	}
-	return nil
-}
-
-// check applies the rules that need the whole row.
-func (r *Row) check() error {
-	if r.Fingerprint.IsZero() && !r.HasDigest && r.CredentialID == "" {
-		return errors.New("needs one of `fingerprint`, `sha256` or `credential_id`")
-	}
-	if r.OwnerID == "" {
-		return errors.New("needs `owner_id`")
 	}
 	return nil
 }

@@ -1,76 +1,161 @@
 package owner
 
 import (
+	"maps"
+	"time"
+
 	"github.com/keytrail/keytrail/internal/fingerprint"
 )
 
-// Index finds the row of a token by any fingerprint it may carry. It is immutable, built for one directory under
-// one key ring, and replaced when either changes.
+// Index finds what a directory says of a token by any key that an event may carry. It is immutable, built for one
+// state of the directory under one key ring, and replaced when either changes.
 type Index struct {
-	ring   *fingerprint.Ring
-	byText map[string]*Row // fingerprint in its text form -> row: the form events carry, so that nothing is parsed
-	byRef  map[string]*Row // credential id -> row
-	rows   int
+	ring  *fingerprint.Ring
+	base  layer
+	delta layer // what changed since base was loaded; asked first
 
-	// pinned says that a row is keyed by a fingerprint, which holds for one epoch only. A token found under the
-	// digest must then also be tried under the other live epochs.
-	pinned bool
+	source, asOf string
+}
+
+// layer is a table with the fingerprints of its hashes under the live epochs.
+type layer struct {
+	*table // nil: nothing
+	prints map[printKey]ref
+}
+
+// newLayer derives the fingerprints of a table. The former layer spares the work where neither table nor ring are
+// other ones.
+func newLayer(t *table, ring *fingerprint.Ring, former layer, same bool) layer {
+	if t == nil || same && former.table == t {
+		return layer{table: t, prints: former.prints}
+	}
+	l := layer{table: t, prints: make(map[printKey]ref, len(t.digests)*len(ring.Epochs())+len(t.pinned))}
+	for d, r := range t.digests {
+		for _, id := range ring.Live(fingerprint.Credential, d) {
+			l.prints[printOf(id)] = r
+		}
+	}
+	maps.Copy(l.prints, t.pinned) // last: a row that names the fingerprint itself wins over one derived from a hash
+	return l
+}
+
+// find reads the row that a key leads to and that holds at a moment.
+func (l layer) find(r ref, at time.Time, f *Facts) bool {
+	if r&many == 0 {
+		return l.read(r, at, f)
+	}
+	for _, r := range l.multi[r&^many] {
+		if l.read(r, at, f) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l layer) read(r ref, at time.Time, f *Facts) bool {
+	rd := l.chunks.at(r)
+	_, mask, s := rd.head()
+	if !s.holds(at) {
+		return false
+	}
+	rd.facts(mask, f)
+	return true
 }
 
 // NewIndex indexes d under every live epoch of ring.
-func NewIndex(d *Directory, ring *fingerprint.Ring) *Index {
-	x := &Index{
-		ring:   ring,
-		byText: make(map[string]*Row, 2*len(d.rows)),
-		byRef:  make(map[string]*Row),
-		rows:   len(d.rows),
-	}
-	for _, r := range d.rows {
-		if r.HasDigest {
-			for _, id := range ring.Live(fingerprint.Credential, r.Digest) {
-				x.byText[id.String()] = r
-			}
-		}
-		if r.CredentialID != "" {
-			x.byRef[r.CredentialID] = r
-		}
-	}
-	for _, r := range d.rows { // last: a row that names the fingerprint itself wins over one derived from a hash
-		if !r.Fingerprint.IsZero() {
-			x.byText[r.Fingerprint.String()] = r
-			x.pinned = true
-		}
-	}
-	return x
-}
-
-// Len returns the number of rows.
-func (x *Index) Len() int { return x.rows }
+func NewIndex(d *Directory, ring *fingerprint.Ring) *Index { return d.index(ring, &Index{}) }
 
 // Ring returns the key ring the index was built under.
 func (x *Index) Ring() *fingerprint.Ring { return x.ring }
 
-// Pinned reports whether some rows hold for one epoch only.
-func (x *Index) Pinned() bool { return x.pinned }
+// Source returns the name of the directory.
+func (x *Index) Source() string { return x.source }
 
-// ByText finds a row by a fingerprint in its text form.
-func (x *Index) ByText(text string) (*Row, bool) {
-	r, ok := x.byText[text]
-	return r, ok
-}
+// AsOf returns when the directory was read, as events say it.
+func (x *Index) AsOf() string { return x.asOf }
 
-// ByCredentialID finds a row by the id a gateway gives the credential.
-func (x *Index) ByCredentialID(id string) (*Row, bool) {
-	r, ok := x.byRef[id]
-	return r, ok
-}
-
-// ByDigest finds a row by the token's hash under any live epoch of ring, which may be newer than the index.
-func (x *Index) ByDigest(ring *fingerprint.Ring, kind fingerprint.Kind, d fingerprint.Digest) (*Row, bool) {
-	for _, id := range ring.Live(kind, d) {
-		if r, ok := x.ByText(id.String()); ok {
-			return r, true
+// Len returns the number of rows. Rows that replace others are counted again until the directory is read whole.
+func (x *Index) Len() int {
+	n := 0
+	for _, l := range [...]layer{x.base, x.delta} {
+		if l.table != nil {
+			n += l.rows
 		}
 	}
-	return nil, false
+	return n
+}
+
+// Pinned reports whether some rows are keyed by a fingerprint and so hold for one epoch only. A token found under
+// the digest must then also be tried under the other live epochs.
+func (x *Index) Pinned() bool {
+	return x.base.table != nil && len(x.base.pinned) > 0 || x.delta.table != nil && len(x.delta.pinned) > 0
+}
+
+// ByText finds a token by its fingerprint in the text form.
+func (x *Index) ByText(text string, at time.Time, f *Facts) bool {
+	p, ok := parsePrint(text)
+	return ok && x.byPrint(p, at, f)
+}
+
+// ByID finds a token by its fingerprint.
+func (x *Index) ByID(id fingerprint.ID, at time.Time, f *Facts) bool {
+	return x.byPrint(printOf(id), at, f)
+}
+
+func (x *Index) byPrint(p printKey, at time.Time, f *Facts) bool {
+	if r, ok := x.delta.prints[p]; ok {
+		return x.delta.find(r, at, f)
+	}
+	r, ok := x.base.prints[p]
+	return ok && x.base.find(r, at, f)
+}
+
+// ByDigest finds a token by its hash under any live epoch of ring, which may be newer than the index.
+func (x *Index) ByDigest(ring *fingerprint.Ring, kind fingerprint.Kind, d fingerprint.Digest, at time.Time, f *Facts) bool {
+	for _, id := range ring.Live(kind, d) {
+		if x.ByID(id, at, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// ByCredentialID finds a token by the id a gateway gives it.
+func (x *Index) ByCredentialID(id string, at time.Time, f *Facts) bool {
+	return x.byName(nameCredential, "", id, at, f)
+}
+
+// ByJWT finds a token by proven claims, the closest first: the token itself, its subject, its client.
+func (x *Index) ByJWT(k *Keys, at time.Time, f *Facts) bool {
+	return k.JWTIssuer != "" &&
+		(x.byName(nameJWT, k.JWTIssuer, k.JWTID, at, f) ||
+			x.byName(nameSubject, k.JWTIssuer, k.JWTSubject, at, f) ||
+			x.byName(nameClient, k.JWTIssuer, k.JWTClientID, at, f))
+}
+
+// ByFormat finds who owns the tokens of a format that nothing else names. It says nothing of the token itself.
+func (x *Index) ByFormat(format string, at time.Time, f *Facts) bool {
+	if !x.byName(nameFormat, "", format, at, f) {
+		return false
+	}
+	f.keepOwner()
+	return true
+}
+
+func (x *Index) byName(kind byte, issuer, name string, at time.Time, f *Facts) bool {
+	if name == "" {
+		return false
+	}
+	var room [256]byte // on the stack; a longer name is copied
+	key := appendName(room[:0], kind, issuer, name)
+	if x.delta.table != nil {
+		if r, ok := x.delta.names[string(key)]; ok {
+			return x.delta.find(r, at, f)
+		}
+	}
+	if x.base.table == nil {
+		return false
+	}
+	r, ok := x.base.names[string(key)]
+	return ok && x.base.find(r, at, f)
 }

@@ -25,32 +25,27 @@ func TestARowIsFoundUnderEveryLiveEpoch(t *testing.T) {
 		hexSum(token), old), after)
 	require.Equal(t, 3, x.Len())
 
+	var f Facts
 	for _, ring := range []*fingerprint.Ring{before, after} {
-		row, ok := x.ByText(ring.Stamp(fingerprint.Credential, digest).String())
-		require.True(t, ok)
-		require.Equal(t, "hashed", row.OwnerID)
+		require.True(t, x.ByText(ring.Stamp(fingerprint.Credential, digest).String(), loaded, &f))
+		require.Equal(t, "hashed", f.Text[OwnerID])
 	}
-	row, ok := x.ByText(old.String())
-	require.True(t, ok)
-	require.Equal(t, "pinned", row.OwnerID)
+	require.True(t, x.ByText(old.String(), loaded, &f))
+	require.Equal(t, "pinned", f.Text[OwnerID])
 	require.True(t, x.Pinned())
 
-	_, ok = x.ByText(after.Stamp(fingerprint.Credential, fingerprint.CredentialDigest([]byte(pinned))).String())
-	require.False(t, ok, "a pinned row holds for its epoch only")
-	row, ok = x.ByDigest(after, fingerprint.Credential, fingerprint.CredentialDigest([]byte(pinned)))
-	require.True(t, ok, "but its digest leads there")
-	require.Equal(t, "pinned", row.OwnerID)
+	fresh := fingerprint.CredentialDigest([]byte(pinned))
+	require.False(t, x.ByText(after.Stamp(fingerprint.Credential, fresh).String(), loaded, &f), "a pinned row holds for its epoch only")
+	require.True(t, x.ByDigest(after, fingerprint.Credential, fresh, loaded, &f), "but its digest leads there")
+	require.Equal(t, "pinned", f.Text[OwnerID])
 
-	row, ok = x.ByCredentialID("k-1")
-	require.True(t, ok)
-	require.Equal(t, "byid", row.OwnerID)
+	require.True(t, x.ByCredentialID("k-1", loaded, &f))
+	require.Equal(t, "byid", f.Text[OwnerID])
 
 	for _, none := range []string{"", "kt1_", token, "kt9_" + strings.Repeat("0", 32)} {
-		_, ok = x.ByText(none)
-		require.False(t, ok, none)
+		require.False(t, x.ByText(none, loaded, &f), none)
 	}
-	_, ok = x.ByCredentialID("")
-	require.False(t, ok)
+	require.False(t, x.ByCredentialID("", loaded, &f))
 }
 
 func TestARowThatNamesTheFingerprintWins(t *testing.T) {
@@ -58,9 +53,24 @@ func TestARowThatNamesTheFingerprintWins(t *testing.T) {
 	token := dummyToken()
 	id := ring.Stamp(fingerprint.Credential, fingerprint.CredentialDigest([]byte(token)))
 	x := NewIndex(parse(t, YAML, "- {fingerprint: %s, owner_id: named}\n- {sha256: %s, owner_id: hashed}", id, hexSum(token)), ring)
-	row, ok := x.ByText(id.String())
-	require.True(t, ok)
-	require.Equal(t, "named", row.OwnerID)
+	var f Facts
+	require.True(t, x.ByText(id.String(), loaded, &f))
+	require.Equal(t, "named", f.Text[OwnerID])
+}
+
+func FuzzFingerprintText(f *testing.F) {
+	f.Add("kt1_00112233445566778899aabbccddeeff")
+	f.Add("kc65535_00112233445566778899aabbccddeeff")
+	f.Add("kt65536_00112233445566778899aabbccddeeff")
+	f.Add("kt01_00112233445566778899AABBCCDDEEFF")
+	f.Fuzz(func(t *testing.T, text string) {
+		id, err := fingerprint.ParseID(text)
+		p, ok := parsePrint(text)
+		require.Equal(t, err == nil, ok)
+		if ok {
+			require.Equal(t, printOf(id), p)
+		}
+	})
 }
 
 func BenchmarkByText(b *testing.B) {
@@ -78,7 +88,8 @@ func BenchmarkByText(b *testing.B) {
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		if _, ok := x.ByText(warm[i&1023]); !ok {
+		var f Facts
+		if !x.ByText(warm[i&1023], loaded, &f) {
 			b.Fatal("not found")
 		}
 		i++

@@ -12,7 +12,7 @@ import (
 // parseYAML reads a list of rows, or a mapping whose `tokens` is that list. It walks the nodes instead of decoding
 // into structs: so it knows the line of everything, refuses unknown keys and aliases (which could make a small file
 // a huge one), and never repeats a decoder's message, which quotes the value.
-func parseYAML(data []byte, c *collector) error {
+func parseYAML(data []byte, s *sink) error {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		return yamlSyntax(err)
@@ -25,8 +25,8 @@ func parseYAML(data []byte, c *collector) error {
 		return err
 	}
 	for _, n := range list.Content {
-		r := &Row{Line: n.Line}
-		if err := c.add(r, r.fromYAML(n)); err != nil {
+		r, bad := rowOfYAML(n)
+		if err := s.take(n.Line, r, bad); err != nil {
 			return err
 		}
 	}
@@ -49,29 +49,25 @@ func rowList(n *yaml.Node) (*yaml.Node, error) {
 	return n, nil
 }
 
-func (r *Row) fromYAML(n *yaml.Node) error {
+func rowOfYAML(n *yaml.Node) (*Row, error) {
 	if n.Kind != yaml.MappingNode {
-		return errors.New("must be a mapping")
+		return nil, errors.New("must be a mapping")
 	}
-	seen := make(map[string]bool, len(n.Content)/2)
+	m := newMember(len(n.Content) / 2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i].Value, n.Content[i+1]
-		if _, known := fields[name]; !known {
-			return fmt.Errorf("key %d is not one of %s", i/2+1, fieldNames)
+		if err := m.name(name); err != nil {
+			return nil, err
 		}
-		if seen[name] {
-			return fmt.Errorf("`%s` stands twice", name)
-		}
-		seen[name] = true
 		text, err := scalar(name, value)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := r.set(name, text); err != nil {
-			return err
+		if err := m.row.set(name, text); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return m.finish()
 }
 
 // scalar gives the text of a value; only `token_scopes` may be a list.

@@ -103,7 +103,7 @@ func (d *Database) Start() {
 		d.t.Fatal(err)
 	}
 	db := d.Open()
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	Eventually(d.t, 60*time.Second, filepath.Base(d.serve[0])+" answers", db.Ping)
 }
 
@@ -131,7 +131,7 @@ func (d *Database) Open() *sql.DB {
 func (d *Database) Exec(statements ...string) {
 	d.t.Helper()
 	db := d.Open()
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	for _, s := range statements {
 		if _, err := db.Exec(s); err != nil {
 			d.t.Fatalf("%v\n%.200s", err, s)

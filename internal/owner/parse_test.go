@@ -9,9 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/keytrail/keytrail/internal/event"
+	"github.com/keytrail/keytrail/internal/fingerprint"
 )
 
-func TestYAMLAndCSVSayTheSame(t *testing.T) {
+func TestYAMLAndCSVAndJSONLinesSayTheSame(t *testing.T) {
 	token := dummyToken()
 	fromYAML := parse(t, YAML, `
 tokens:
@@ -33,35 +34,46 @@ tokens:
 		"%s,svc-orders,service,Orders,checkout,#checkout,17,orders prod,orders.read orders.write,"+
 		"2026-01-02,2027-01-02T00:00:00Z,2026-10-01T12:00:00+02:00\n", base64Sum(token))
 
-	want := map[string]string{
-		event.KeyOwnerID: "svc-orders", event.KeyOwnerType: "service", event.KeyOwnerName: "Orders",
-		event.KeyOwnerTeam: "checkout", event.KeyOwnerContact: "#checkout", event.KeyTokenID: "17",
-		event.KeyTokenName: "orders prod", event.KeyTokenScopes: "orders.read, orders.write",
-		event.KeyTokenCreatedAt: "2026-01-02T00:00:00Z", event.KeyTokenExpiresAt: "2027-01-02T00:00:00Z",
-		event.KeyTokenRevokedAt: "2026-10-01T10:00:00Z", event.KeyOwnerSource: "file",
-		event.KeyOwnerAsOf: "2026-11-23T09:00:00Z",
+	fromJSONL := parse(t, JSONL, `{"sha256":"%s","owner_id":"svc-orders","owner_type":"service","owner_name":"Orders",`+
+		`"owner_team":"checkout","owner_contact":"#checkout","token_id":17,"token_name":"orders prod",`+
+		`"token_scopes":["orders.read","orders.write"],"created_at":"2026-01-02","expires_at":"2027-01-02T00:00:00Z",`+
+		`"revoked_at":"2026-10-01T12:00:00+02:00"}`+"\n\n", hexSum(token))
+
+	day := func(y int, m time.Month, d, h int) time.Time { return time.Date(y, m, d, h, 0, 0, 0, time.UTC) }
+	want := Facts{
+		Text: [Texts]string{
+			"svc-orders", "service", "Orders", "checkout", "#checkout", "17", "orders prod", "orders.read orders.write",
+		},
+		Moment: [Moments]time.Time{day(2026, 1, 2, 0), day(2027, 1, 2, 0), day(2026, 10, 1, 10)},
 	}
-	for _, d := range []*Directory{fromYAML, fromCSV} {
+	for _, key := range append(TextKeys[:], MomentKeys[:]...) {
+		require.True(t, event.Reserved(key), key)
+	}
+	ring := loadRing(t, newRing(t))
+	id := ring.Stamp(fingerprint.Credential, fingerprint.CredentialDigest([]byte(token)))
+	for _, d := range []*Directory{fromYAML, fromCSV, fromJSONL} {
 		require.Equal(t, 1, d.Len())
-		got := map[string]string{}
-		for _, a := range d.rows[0].Attrs() {
-			require.True(t, event.Reserved(a.Key), a.Key)
-			got[a.Key] = a.Value.Text()
-		}
+		x := NewIndex(d, ring)
+		var got Facts
+		require.True(t, x.ByID(id, loaded, &got))
 		require.Equal(t, want, got)
+		require.Equal(t, "file", x.Source())
+		require.Equal(t, "2026-11-23T09:00:00Z", x.AsOf())
 	}
-	require.Equal(t, fromYAML.rows[0].Digest, fromCSV.rows[0].Digest)
 }
 
 func TestHashSpellings(t *testing.T) {
 	token := dummyToken()
 	std := base64Sum(token)
-	want := parse(t, YAML, "- {sha256: %s, owner_id: a}", hexSum(token)).rows[0].Digest
+	d, err := NewDecoder([]string{"owner_id", "sha256"})
+	require.NoError(t, err)
 	for _, spelling := range []string{
 		strings.ToUpper(hexSum(token)), "sha256:" + hexSum(token), std, strings.TrimRight(std, "="),
 		strings.NewReplacer("+", "-", "/", "_").Replace(std),
 	} {
-		require.Equal(t, want, parse(t, CSV, "owner_id,sha256\na,%s\n", spelling).rows[0].Digest)
+		row, err := d.Row([]string{"a", spelling})
+		require.NoError(t, err)
+		require.Equal(t, fingerprint.CredentialDigest([]byte(token)), row.Digest)
 	}
 }
 
@@ -87,7 +99,19 @@ func TestBadRowsAreNamedByLineAndNeverByValue(t *testing.T) {
 	bad(YAML, "- {credential_id: x, owner_id: a, owner_type: CANARY}", "`owner_type` must be user, service or automation")
 	bad(YAML, "- {credential_id: x, owner_id: a, revoked_at: CANARY}", "`revoked_at` must be a date or an RFC 3339 time")
 	bad(YAML, "- {credential_id: x, owner_id: \"a\\u202eCANARY\"}", "`owner_id` must be printable UTF-8")
-	bad(YAML, "- {owner_id: CANARY}", "needs one of `fingerprint`, `sha256` or `credential_id`")
+	bad(YAML, "- {owner_id: CANARY}", "needs one of `fingerprint`, `sha256`, `credential_id`, `token_format` or a JWT's claims")
+	bad(YAML, "- {jwt_subject: CANARY, owner_id: a}", "needs `jwt_issuer`")
+	bad(YAML, "- {jwt_issuer: CANARY, owner_id: a}", "`jwt_issuer` needs one of")
+	bad(YAML, "- {jwt_issuer: i, jwt_subject: CANARY, jwt_client_id: CANARY, owner_id: a}", "must hold only one of `jwt_subject`")
+	bad(YAML, "- {credential_id: x, owner_id: a, valid_from: 2026-02-01, valid_until: 2026-02-01}", "`valid_from` must be before `valid_until`")
+	bad(YAML, "- {credential_id: CANARY, owner_id: a, valid_until: 2026-02-02}\n- {credential_id: CANARY, owner_id: b, valid_from: 2026-02-01}",
+		"line 2: `credential_id` is that of line 1, and their validity overlaps")
+	bad(JSONL, "{\"owner_id\":\"CANARY\"\n", "line 1: is not JSON")
+	bad(JSONL, "[\"CANARY\"]\n", "line 1: must be an object")
+	bad(JSONL, "\n{\"CANARY\":1}\n", "line 2: key 1 is not one of created_at")
+	bad(JSONL, "{\"owner_id\":{\"CANARY\":1}}\n", "`owner_id` must be a plain value")
+	bad(JSONL, "{\"owner_id\":\"a\",\"owner_id\":\"CANARY\"}\n", "`owner_id` stands twice")
+	bad(JSONL, "{\"token_scopes\":[[\"CANARY\"]]}\n", "`token_scopes` must be a list of strings")
 	bad(YAML, "- {credential_id: CANARY}", "needs `owner_id`")
 	bad(YAML, "- {CANARY: x}", "line 1: key 1 is not one of created_at, credential_id")
 	bad(YAML, "- {owner_id: a, owner_id: CANARY}", "`owner_id` stands twice")
@@ -109,11 +133,13 @@ func TestBadRowsAreNamedByLineAndNeverByValue(t *testing.T) {
 }
 
 func TestStateIsThatOfTheMoment(t *testing.T) {
-	d := parse(t, YAML, "- {credential_id: x, owner_id: a, expires_at: 2026-03-01, revoked_at: 2026-06-01}")
+	f := Facts{Moment: [Moments]time.Time{
+		ExpiresAt: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), RevokedAt: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC),
+	}}
 	state := func(day string) string {
 		at, err := time.Parse(time.DateOnly, day)
 		require.NoError(t, err)
-		return d.rows[0].State(at)
+		return f.State(at)
 	}
 	require.Equal(t, event.StateActive, state("2026-02-28"))
 	require.Equal(t, event.StateExpired, state("2026-03-01"))
@@ -123,31 +149,38 @@ func TestStateIsThatOfTheMoment(t *testing.T) {
 func TestLoadRefusesOtherFiles(t *testing.T) {
 	path := t.TempDir() + "/owners.json"
 	require.NoError(t, os.WriteFile(path, []byte("[]"), 0o600))
-	_, err := Load(path, loaded)
-	require.EqualError(t, err, `must end in .yaml, .yml or .csv, found "owners.json"`)
-	_, err = Load(path+".csv", loaded)
+	load := func(path string) error {
+		_, _, err := NewFile(path).Load(t.Context(), "", func(*Row) error { return nil })
+		return err
+	}
+	require.EqualError(t, load(path), `must end in .yaml, .yml, .csv or .jsonl, found "owners.json"`)
+	err := load(path + ".csv")
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add("- {sha256: 00, owner_id: a}", true)
-	f.Add("tokens:\n  - credential_id: x\n    owner_id: a\n    token_scopes: [a, b]\n", true)
-	f.Add("owner_id,sha256,revoked_at\na,,2026-01-01\n", false)
-	f.Add("a: &a [*a]", true)
-	f.Add("\"", false)
-	f.Fuzz(func(t *testing.T, text string, isYAML bool) {
-		format := CSV
-		if isYAML {
-			format = YAML
-		}
-		d, err := Parse(format, []byte(text), loaded)
-		if err != nil {
-			return
-		}
-		for _, r := range d.rows {
-			if err := r.check(); err != nil {
-				t.Fatalf("a row in force breaks a rule: %v", err)
-			}
+	formats := []Format{YAML, CSV, JSONL}
+	f.Add("- {sha256: 00, owner_id: a}", uint8(0))
+	f.Add("tokens:\n  - credential_id: x\n    owner_id: a\n    token_scopes: [a, b]\n", uint8(0))
+	f.Add("a: &a [*a]", uint8(0))
+	f.Add("owner_id,credential_id,revoked_at\na,x,2026-01-01\n", uint8(1))
+	f.Add("\"", uint8(1))
+	f.Add(`{"token_format":"github_pat","owner_id":"a","valid_from":"2026-01-01"}`, uint8(2))
+	f.Fuzz(func(t *testing.T, text string, format uint8) {
+		rows := 0
+		err := readRows(formats[int(format)%len(formats)], []byte(text), func(r *Row) error {
+			rows++
+			var back Facts
+			rd := reader{string(appendRow(nil, r.Line, spanOf(r), new(r.Facts())))}
+			_, mask, _ := rd.head()
+			rd.facts(mask, &back)
+			require.Equal(t, r.OwnerID, back.Text[OwnerID])
+			require.Empty(t, rd.s)
+			return r.check()
+		})
+		if d, perr := Parse(formats[int(format)%len(formats)], []byte(text), loaded); perr == nil {
+			require.NoError(t, err)
+			require.Equal(t, rows, d.Len())
 		}
 	})
 }
