@@ -9,11 +9,9 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/gateway"
-	"github.com/keytrail/keytrail/internal/owner"
 	"github.com/keytrail/keytrail/internal/secret"
 )
 
@@ -50,7 +48,7 @@ type Config struct {
 	// Backfill is how far a claimed time may lie back and still be the event's time. Default, and least: 30 days.
 	Backfill time.Duration `mapstructure:"backfill"`
 
-	// Owners is the directory of who owns a token.
+	// Owners are the sources of who owns a token.
 	Owners OwnersConfig `mapstructure:"owners"`
 
 	_ struct{}
@@ -68,24 +66,6 @@ type KeyringConfig struct {
 	_ struct{}
 }
 
-// OwnersConfig says where owners are looked up.
-type OwnersConfig struct {
-	File configoptional.Optional[OwnerFileConfig] `mapstructure:"file"`
-
-	_ struct{}
-}
-
-// OwnerFileConfig is a directory in a file.
-type OwnerFileConfig struct {
-	// Path of a .yaml, .yml or .csv file.
-	Path string `mapstructure:"path"`
-
-	// Interval is how often the file is looked at.
-	Interval time.Duration `mapstructure:"interval"`
-
-	_ struct{}
-}
-
 var _ component.Config = (*Config)(nil)
 
 // maxNameBytes bounds the source and the issuer, which stand on every event.
@@ -95,7 +75,7 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		Source:   event.SourceOther,
 		Backfill: event.DefaultWindow.Back,
-		Owners:   OwnersConfig{File: configoptional.Default(OwnerFileConfig{Interval: owner.DefaultInterval})},
+		Owners:   defaultOwners(),
 	}
 }
 
@@ -150,20 +130,6 @@ func (c *Config) checkProxies() error {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			return fmt.Errorf("`trusted_proxies::%d` must be a network such as 10.0.0.0/8, found %q", i, p)
 		}
-	}
-	return nil
-}
-
-// Validate checks what does not need the file to be there.
-func (c *OwnerFileConfig) Validate() error {
-	if c.Path == "" {
-		return errors.New("`path` must be set")
-	}
-	if _, err := owner.FormatOf(c.Path); err != nil {
-		return fmt.Errorf("`path` %w", err)
-	}
-	if c.Interval < time.Second {
-		return fmt.Errorf("`interval` must be at least 1s, found %s", c.Interval)
 	}
 	return nil
 }

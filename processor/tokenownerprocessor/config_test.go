@@ -14,6 +14,7 @@ import (
 
 	"github.com/keytrail/keytrail/internal/gateway"
 	"github.com/keytrail/keytrail/internal/owner"
+	"github.com/keytrail/keytrail/internal/owner/ownersql"
 	"github.com/keytrail/keytrail/internal/secret"
 )
 
@@ -43,6 +44,26 @@ func TestConfig(t *testing.T) {
 		c.Owners.File = configoptional.Some(OwnerFileConfig{Path: "/etc/keytrail/owners.csv", Interval: time.Minute})
 	})
 	expect("token_owner/agent_upstream", func(c *Config) { c.TrustUpstream = true })
+	expect("token_owner/sources", func(c *Config) {
+		o := &c.Owners
+		o.Order = []string{"sql", "file"}
+		o.File.GetOrInsertDefault().Path = "owners.jsonl"
+		db := o.SQL.GetOrInsertDefault()
+		db.Driver, db.DSN = ownersql.Postgres, "postgres://reader@localhost/identity?sslmode=verify-full"
+		db.Query = "SELECT sha256, owner_id, updated_at FROM tokens"
+		db.UpdatedQuery = "SELECT sha256, owner_id, updated_at FROM tokens WHERE updated_at > :since"
+		db.LookupQuery = "SELECT owner_id FROM tokens WHERE sha256 = :sha256_hex"
+		db.Interval, db.Lookup.Rate = 30*time.Second, 10
+		api := o.HTTP.GetOrInsertDefault()
+		api.Endpoint, api.LookupEndpoint = "https://identity.example/tokens", "https://identity.example/tokens/{sha256_hex}"
+		api.Fields = map[string]string{"owner_id": "owner.login", "sha256": "hashed_token"}
+		o.Gateway = []owner.Rule{{Preset: "kong"}}
+		o.Claims = []owner.Rule{
+			{Preset: "kubernetes"},
+			{Match: map[string]string{"token.jwt.issuer": "https://idp.example"}, OwnerID: "user:{sub}", OwnerType: "user"},
+		}
+		require.Equal(t, []kind{kindSQL, kindFile, kindHTTP, kindGateway, kindClaims}, o.order())
+	})
 	expect("token_owner/file_defaults", func(c *Config) {
 		c.Owners.File = configoptional.Some(OwnerFileConfig{Path: "owners.yaml", Interval: owner.DefaultInterval})
 	})
@@ -69,10 +90,23 @@ func TestBadConfigurationsNameKeyRuleAndValue(t *testing.T) {
 		return map[string]any{"owners": map[string]any{"file": conf}}
 	}
 	bad("owners::file: `path` must be set", file(map[string]any{"interval": "1m"}))
-	bad("owners::file: `path` must end in .yaml, .yml or .csv, found \"owners.json\"", file(map[string]any{"path": "/x/owners.json"}))
+	bad("owners::file: `path` must end in .yaml, .yml, .csv or .jsonl, found \"owners.json\"", file(map[string]any{"path": "/x/owners.json"}))
 	bad("owners::file: `interval` must be at least 1s, found 1ms", file(map[string]any{"path": "owners.csv", "interval": "1ms"}))
 
+	owners := func(conf map[string]any) map[string]any { return map[string]any{"owners": conf} }
+	bad("owners: `order` must be of file, sql, http, gateway, claims, found \"ldap\"", owners(map[string]any{"order": []any{"ldap"}}))
+	bad("owners: `order` must name sources that are configured, found \"sql\"", owners(map[string]any{"order": []any{"sql"}}))
+	bad("owners: `claims`: 0: `owner_id` must be set", owners(map[string]any{"claims": []any{map[string]any{"owner_type": "user"}}}))
+
 	cfg := createDefaultConfig()
+	require.NoError(t, confmap.NewFromStringMap(owners(map[string]any{"sql": map[string]any{
+		"driver": "postgres", "dsn": "postgres://reader:dummy-password@localhost/x", "query": "SELECT 1", "lookup": map[string]any{"rate": -1},
+	}})).Unmarshal(cfg))
+	err := confmap.Validate(cfg)
+	require.ErrorContains(t, err, "owners::sql: lookup: `rate` must be above 0")
+	require.NotContains(t, err.Error(), "dummy-password")
+
+	cfg = createDefaultConfig()
 	require.NoError(t, confmap.NewFromStringMap(map[string]any{
 		"parse": "json", "mapping": map[string]any{"token.fingerprint": "fp"},
 	}).Unmarshal(cfg))

@@ -2,6 +2,7 @@ package tokenownerprocessor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,15 +14,14 @@ import (
 
 	"github.com/keytrail/keytrail/internal/fingerprint"
 	"github.com/keytrail/keytrail/internal/gateway"
-	"github.com/keytrail/keytrail/internal/owner"
 )
 
-// files is what the processors of one configuration share: the key ring and the owner directory, followed as they
+// files is what the processors of one configuration share: the key ring and the sources of owners, followed as they
 // change, and the routes learned. The collector makes a processor for each signal and pipeline of a component id, and
 // a directory of a million rows should be in memory once.
 type files struct {
 	keyring *fingerprint.Keyring
-	book    *owner.Book // nil without `owners`
+	sources []*source // in the order asked
 	routes  gateway.Templates
 
 	logger *zap.Logger
@@ -33,10 +33,9 @@ type files struct {
 }
 
 // Inputs of the reload counter.
-const (
-	inputKeyring = "keyring"
-	inputOwners  = "owners"
-)
+const inputKeyring = "keyring"
+
+var ownerInputs = [...]string{kindFile: "owners", kindSQL: "sql", kindHTTP: "http"}
 
 // inUse holds the files of every started configuration. It is a package variable because nothing but the address
 // of the configuration ties the instances of one component id together.
@@ -60,8 +59,8 @@ func acquire(p *tokenOwner, host component.Host) (*files, error) {
 	if ok {
 		return f, nil
 	}
-	if err := f.load(p.cfg); err != nil {
-		return nil, err
+	if err := f.load(p, host); err != nil {
+		return nil, errors.Join(err, f.close())
 	}
 	inUse.byConfig[p.cfg] = f
 	return f, nil
@@ -79,10 +78,15 @@ func (f *files) release(p *tokenOwner) error {
 		return nil
 	}
 	delete(inUse.byConfig, p.cfg)
-	if f.book != nil {
-		f.book.Close()
+	return f.close()
+}
+
+func (f *files) close() error {
+	err := f.closeSources()
+	if f.keyring == nil {
+		return err
 	}
-	return f.keyring.Close()
+	return errors.Join(err, f.keyring.Close())
 }
 
 // join makes the component's health known to one more instance.
@@ -95,45 +99,47 @@ func (f *files) join(p *tokenOwner, host component.Host) {
 	}
 }
 
-// load opens the key ring, without which nothing can be sealed, and the directory, without which it can.
-func (f *files) load(cfg *Config) error {
-	keyring, err := fingerprint.Open(fingerprint.ResolvePath(cfg.Keyring.Path), fingerprint.Options{
-		Create:   cfg.Keyring.Create,
+// load opens the key ring, without which nothing can be sealed, and the sources of owners, without whose answers it
+// can.
+func (f *files) load(p *tokenOwner, host component.Host) error {
+	keyring, err := fingerprint.Open(fingerprint.ResolvePath(p.cfg.Keyring.Path), fingerprint.Options{
+		Create:   p.cfg.Keyring.Create,
 		OnReload: func(err error) { f.reloaded(inputKeyring, err) },
 	})
 	if err != nil {
 		return err
 	}
 	f.keyring = keyring
-	c := cfg.Owners.File.Get()
-	if c == nil {
-		return nil
-	}
-	f.book = owner.Open(owner.Options{
-		Path: c.Path, Interval: c.Interval, Ring: keyring.Ring,
-		OnReload: func(rows int, err error) {
-			if err != nil {
-				err = fmt.Errorf("owner file %s: %w", c.Path, err)
-			}
-			f.told.rows(context.Background(), rows)
-			f.reloaded(inputOwners, err)
-		},
-	})
-	return nil
+	o := opener{files: f, cfg: &p.cfg.Owners, host: host, set: p.set}
+	return o.open()
 }
 
-// reloaded counts a change of a file, and tells the health of the component when that changes.
+// ownersRead is told of each load of a directory that changed something.
+func (f *files) ownersRead(o kind, rows int, err error) {
+	if err != nil {
+		err = fmt.Errorf("owners of %s: %w", kindNames[o], err)
+	}
+	f.told.rows(context.Background(), o, rows)
+	f.reloaded(ownerInputs[o], err)
+}
+
+// reloaded counts a change of an input.
 func (f *files) reloaded(input string, err error) {
 	f.told.reload(context.Background(), input, err == nil)
+	f.health(input, err)
+}
+
+// health tells how the component is when that changes. It is well while no input has failed.
+func (f *files) health(input string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err != nil {
 		f.failures[input] = err
-		f.logger.Error("file refused, what was read before stays in use", zap.String("input", input), zap.Error(err))
+		f.logger.Error("input refused, what was read before stays in use", zap.String("input", input), zap.Error(err))
 		f.report(componentstatus.NewRecoverableErrorEvent(err))
 		return
 	}
-	f.logger.Info("file in use", zap.String("input", input))
+	f.logger.Info("input in use", zap.String("input", input))
 	_, was := f.failures[input]
 	delete(f.failures, input)
 	if was && len(f.failures) == 0 {

@@ -7,119 +7,129 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/keytrail/keytrail/internal/event"
-	"github.com/keytrail/keytrail/internal/event/plogevent"
 	"github.com/keytrail/keytrail/internal/owner"
 	"github.com/keytrail/keytrail/internal/secret"
 )
 
+// Values of token.owner.source that are no source.
+const (
+	sourceStale   = "stale"   // a source that does not answer any more said so
+	sourceNone    = "none"    // a source could not be asked, and no other one knows
+	sourcePending = "pending" // a source is being asked
+)
+
+// keyExpiresInDays is how many whole days the token has left at the time of the event, negative once it has expired.
+const keyExpiresInDays = "token.expires_in_days"
+
 // link writes who owns the token, and what the token was at that time. p is the pass that sealed the record, nil
 // for one that came sealed.
 func (c *call) link(a pcommon.Map, at time.Time, p *secret.Pass) {
-	if c.index == nil {
+	if len(c.sources) == 0 {
 		return
 	}
-	t := tokenOf(a)
-	if t.none() {
+	q := query{call: c, pass: p, attrs: a, at: at}
+	q.read()
+	if q.none() {
 		return
 	}
-	row, ok := c.find(t, p)
-	if !ok {
+	var f owner.Facts
+	found := c.ask(&q, &f)
+	if f.Text[owner.OwnerID] == "" {
 		c.misses++
-		if t.state == "" {
-			a.PutStr(event.KeyTokenState, event.StateUnknown)
-		}
+		c.unknown(&q, found)
 		return
 	}
 	c.hits++
 	if p == nil { // an upstream may have named another owner, and half of each would be neither
 		a.RemoveIf(func(k string, _ pcommon.Value) bool { return ownerKey(k) })
 	}
-	for _, attr := range row.Attrs() {
-		plogevent.SetValue(a.PutEmpty(attr.Key), attr.Value)
+	putFacts(a, &f)
+	a.PutStr(event.KeyOwnerSource, found.source)
+	if found.asOf != "" {
+		a.PutStr(event.KeyOwnerAsOf, found.asOf)
 	}
-	a.PutStr(event.KeyTokenState, row.State(at))
+	a.PutStr(event.KeyTokenState, f.State(at))
+	if days, ok := f.ExpiresInDays(at); ok {
+		a.PutInt(keyExpiresInDays, days)
+	}
 }
 
-// token is what an event says of its credentials.
-type token struct {
-	fingerprint, previous, credentialID, state string
-	others                                     pcommon.Slice
-	hasOthers                                  bool
-}
+// finding is where the owner was found; where he was not, the source is why, "" for no particular reason.
+type finding struct{ source, asOf string }
 
-func (t *token) none() bool { return t.fingerprint == "" && t.credentialID == "" }
-
-func tokenOf(a pcommon.Map) (t token) {
-	for k, v := range a.All() {
-		if !strings.HasPrefix(k, event.PrefixToken) {
-			continue
-		}
-		switch k {
-		case event.KeyFingerprint:
-			t.fingerprint = v.Str()
-		case event.KeyFingerprintPrev:
-			t.previous = v.Str()
-		case event.KeyCredentialID:
-			t.credentialID = v.Str()
-		case event.KeyTokenState:
-			t.state = v.Str()
-		case event.KeyOthers:
-			if v.Type() == pcommon.ValueTypeSlice {
-				t.others, t.hasOthers = v.Slice(), true
+// ask puts the question to the sources in their order. The first answer wins, field by field.
+func (c *call) ask(q *query, f *owner.Facts) (found finding) {
+	var missing string
+	for _, s := range c.sources {
+		known := f.Text[owner.OwnerID] != ""
+		var g owner.Facts
+		said := q.ask(s, known, &g)
+		c.answers[s.kind][said]++
+		switch said {
+		case answerHit, answerStale:
+			if !known {
+				found = finding{kindNames[s.kind], q.asOf}
+				if said == answerStale {
+					found.source = sourceStale
+				}
+			}
+			f.Fill(&g)
+		case answerPending:
+			missing = sourcePending
+		case answerUnavailable:
+			if missing == "" {
+				missing = sourceNone
 			}
 		}
 	}
-	return t
+	if found.source == "" {
+		found.source = missing
+	}
+	return found
 }
 
-// find looks for the primary credential first, then for the others in their order.
-func (c *call) find(t token, p *secret.Pass) (*owner.Row, bool) {
-	if row, ok := c.index.ByText(t.fingerprint); ok {
-		return row, true
+// unknown writes what can be said of a token that no source knows. What an upstream knew stays.
+func (c *call) unknown(q *query, found finding) {
+	if q.state == "" {
+		q.attrs.PutStr(event.KeyTokenState, event.StateUnknown)
 	}
-	if t.previous != "" {
-		if row, ok := c.index.ByText(t.previous); ok {
-			return row, true
+	if found.source != "" && q.from == "" {
+		q.attrs.PutStr(event.KeyOwnerSource, found.source)
+	}
+	for i := owner.OwnerID; i <= owner.OwnerContact; i++ {
+		if text := q.claimed.Text[i]; text != "" {
+			q.attrs.PutStr(event.PrefixTokenClaimed+strings.TrimPrefix(owner.TextKeys[i], event.PrefixToken), text)
 		}
 	}
-	if t.credentialID != "" {
-		if row, ok := c.index.ByCredentialID(t.credentialID); ok {
-			return row, true
-		}
-	}
-	if p != nil && (c.index.Pinned() || c.index.Ring() != c.ring) {
-		return c.findByDigest(p)
-	}
-	if t.hasOthers {
-		for _, v := range t.others.All() {
-			fp, _, _ := strings.Cut(v.Str(), " ")
-			if row, ok := c.index.ByText(fp); ok {
-				return row, true
+}
+
+func putFacts(a pcommon.Map, f *owner.Facts) {
+	for i, text := range f.Text {
+		switch {
+		case text == "":
+		case owner.Field(i) == owner.TokenScopes:
+			list := a.PutEmptySlice(owner.TextKeys[i])
+			for scope := range strings.SplitSeq(text, " ") {
+				list.AppendEmpty().SetStr(scope)
 			}
+		default:
+			a.PutStr(owner.TextKeys[i], text)
 		}
 	}
-	return nil, false
-}
-
-// findByDigest tries every live epoch: a row keyed by a fingerprint holds for one epoch only, and right after a
-// rotation the index is still that of the ring before.
-func (c *call) findByDigest(p *secret.Pass) (*owner.Row, bool) {
-	ids, digests := p.Fingerprints(), p.Digests()
-	for i := range ids {
-		if row, ok := c.index.ByDigest(c.ring, ids[i].Kind, digests[i]); ok {
-			return row, true
+	for i, t := range f.Moment {
+		if !t.IsZero() {
+			a.PutStr(owner.MomentKeys[i], t.Format(time.RFC3339))
 		}
 	}
-	return nil, false
 }
 
-// ownerKey reports whether a row writes key.
+// ownerKey reports whether an answer writes key.
 func ownerKey(key string) bool {
 	switch key {
 	case event.KeyOwnerID, event.KeyOwnerType, event.KeyOwnerName, event.KeyOwnerTeam, event.KeyOwnerContact,
 		event.KeyOwnerSource, event.KeyOwnerAsOf, event.KeyTokenID, event.KeyTokenName, event.KeyTokenScopes,
-		event.KeyTokenCreatedAt, event.KeyTokenExpiresAt, event.KeyTokenRevokedAt:
+		event.KeyTokenCreatedAt, event.KeyTokenExpiresAt, event.KeyTokenRevokedAt, keyExpiresInDays:
 		return true
 	}
-	return false
+	return strings.HasPrefix(key, event.PrefixTokenClaimed+"owner.")
 }

@@ -86,7 +86,7 @@ func TestOwnersAreFoundByEveryKindOfRow(t *testing.T) {
 	metadatatest.AssertEqualProcessorTokenOwnerLookups(t, b.tel, append(
 		point(5, attribute.String("result", "hit")), point(1, attribute.String("result", "miss"))...),
 		metricdatatest.IgnoreTimestamp())
-	metadatatest.AssertEqualProcessorTokenOwnerDirectoryRows(t, b.tel, point(5), metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualProcessorTokenOwnerDirectoryRows(t, b.tel, point(5, attribute.String("source", "file")), metricdatatest.IgnoreTimestamp())
 }
 
 func TestSealedRecordsAreOnlyLinked(t *testing.T) {

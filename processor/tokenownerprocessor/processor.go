@@ -14,7 +14,6 @@ import (
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/fingerprint"
 	"github.com/keytrail/keytrail/internal/gateway"
-	"github.com/keytrail/keytrail/internal/owner"
 	"github.com/keytrail/keytrail/internal/secret"
 )
 
@@ -22,6 +21,7 @@ import (
 type tokenOwner struct {
 	cfg    *Config
 	logger *zap.Logger
+	set    component.TelemetrySettings
 	told   *reporter
 	parser gateway.Parser // nil without `parse`
 	files  *files         // nil until started
@@ -40,7 +40,7 @@ func newProcessor(set processor.Settings, cfg *Config, signal string) (*tokenOwn
 	if err != nil {
 		return nil, err
 	}
-	p := &tokenOwner{cfg: cfg, logger: set.Logger, told: told}
+	p := &tokenOwner{cfg: cfg, logger: set.Logger, set: set.TelemetrySettings, told: told}
 	if cfg.Parse != "" {
 		if p.parser, err = gateway.New(cfg.Parse, cfg.gatewayOptions()); err != nil {
 			return nil, err
@@ -80,21 +80,17 @@ type call struct {
 	cfg     *Config
 	parser  gateway.Parser
 	routes  *gateway.Templates
-	index   *owner.Index // nil without `owners`
+	sources []*source
 	trusted bool
 	now     time.Time
 	body    bodyID
 }
 
 func (p *tokenOwner) newCall(ctx context.Context) *call {
-	c := &call{
+	return &call{
 		keyed: p.current(), cfg: p.cfg, parser: p.parser, routes: &p.files.routes, now: time.Now(),
-		trusted: event.IsTrusted(ctx) || p.cfg.TrustUpstream,
+		trusted: event.IsTrusted(ctx) || p.cfg.TrustUpstream, sources: p.files.sources,
 	}
-	if p.files.book != nil {
-		c.index = p.files.book.Index()
-	}
-	return c
 }
 
 // processLogs never fails: the batch goes on whatever it holds.

@@ -1,13 +1,18 @@
 package tokenownerprocessor
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -213,4 +218,70 @@ func BenchmarkLogs(b *testing.B) {
 			b.ReportMetric(float64(b.N)*batch/b.Elapsed().Seconds(), "events/s")
 		})
 	}
+}
+
+// BenchmarkReloadUnderLoad sends records while a directory of 100,000 rows is written again every second, and beside it
+// while the file rests. It prints how many records took longer than 5 ms, and the longest: what both show alike is the
+// scheduler of a machine with nothing to spare, not the reload.
+func BenchmarkReloadUnderLoad(b *testing.B) {
+	var rows bytes.Buffer
+	for i := range 100_000 {
+		fmt.Fprintf(&rows, "%s,owner-%d\n", hexSum(fmt.Sprint(i)), i)
+	}
+	for _, every := range []time.Duration{time.Hour, time.Second} {
+		b.Run(fmt.Sprintf("every=%s", every), func(b *testing.B) { reloadUnderLoad(b, rows.Bytes(), every) })
+	}
+}
+
+func reloadUnderLoad(b *testing.B, rows []byte, every time.Duration) {
+	const token = "dummy-token-of-the-benchmark-0001"
+	path := filepath.Join(b.TempDir(), "owners.csv")
+	write := func(generation int) {
+		head := fmt.Appendf(nil, "sha256,owner_id\n%s,owner-%d\n", hexSum(token), generation)
+		if err := errors.Join(os.WriteFile(path+".new", append(head, rows...), 0o600), os.Rename(path+".new", path)); err != nil {
+			b.Error(err)
+		}
+	}
+	write(0)
+	cfg := createDefaultConfig().(*Config)
+	cfg.Keyring.Path = keyringPath
+	cfg.Owners.File = configoptional.Some(OwnerFileConfig{Path: path, Interval: time.Second})
+	p := newStarted(b, cfg)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for i := 1; ; i++ {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				write(i)
+			}
+		}
+	}()
+	late, longest, owners := 0, time.Duration(0), make(map[string]bool)
+	for b.Loop() {
+		ld := withKeys("Bearer " + token)
+		start := time.Now()
+		out, err := p.processLogs(context.Background(), ld)
+		took := time.Since(start)
+		if err != nil {
+			b.Fatal(err)
+		}
+		owners[strOf(records(out)[0].Attributes(), event.KeyOwnerID)] = true
+		longest = max(longest, took)
+		if took > 5*time.Millisecond {
+			late++
+		}
+	}
+	close(stop)
+	<-done
+	if owners[""] {
+		b.Fatal("a reload hid an owner")
+	}
+	b.ReportMetric(float64(late), "records>5ms")
+	b.ReportMetric(float64(longest.Microseconds())/1000, "ms-longest")
+	b.ReportMetric(float64(len(owners)), "directories")
 }

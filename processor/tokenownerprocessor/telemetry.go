@@ -64,6 +64,7 @@ type tally struct {
 	redacted [places]int64
 	cuts     [cutReasons]int64
 	unparsed map[gateway.Reason]int64
+	answers  [kinds][answers]int64
 
 	parsed, events, removed, stripped, dropped, retimed, hits, misses int64
 }
@@ -85,6 +86,7 @@ type reporter struct {
 	reasons  map[gateway.Reason]metric.MeasurementOption
 	hit      metric.MeasurementOption
 	miss     metric.MeasurementOption
+	answers  [kinds][answers]metric.MeasurementOption
 }
 
 func newReporter(set component.TelemetrySettings, signal string) (*reporter, error) {
@@ -110,6 +112,11 @@ func newReporter(set component.TelemetrySettings, signal string) (*reporter, err
 	}
 	for _, reason := range gateway.Reasons() {
 		r.reasons[reason] = labels("reason", string(reason))
+	}
+	for o, name := range kindNames {
+		for i, said := range answerNames {
+			r.answers[o][i] = labels("source", name, "answer", said)
+		}
 	}
 	return r, nil
 }
@@ -149,6 +156,11 @@ func (r *reporter) flush(ctx context.Context, t *tally) {
 	add(r.tb.ProcessorTokenOwnerTimesReplaced, t.retimed)
 	add(r.tb.ProcessorTokenOwnerLookups, t.hits, r.hit)
 	add(r.tb.ProcessorTokenOwnerLookups, t.misses, r.miss)
+	for o := range t.answers {
+		for i, n := range t.answers[o] {
+			add(r.tb.ProcessorTokenOwnerSourceAnswers, n, r.answers[o][i])
+		}
+	}
 }
 
 func (r *reporter) reload(ctx context.Context, input string, ok bool) {
@@ -159,6 +171,6 @@ func (r *reporter) reload(ctx context.Context, input string, ok bool) {
 	r.tb.ProcessorTokenOwnerReloads.Add(ctx, 1, labels("input", input, "result", result))
 }
 
-func (r *reporter) rows(ctx context.Context, n int) {
-	r.tb.ProcessorTokenOwnerDirectoryRows.Record(ctx, int64(n))
+func (r *reporter) rows(ctx context.Context, o kind, n int) {
+	r.tb.ProcessorTokenOwnerDirectoryRows.Record(ctx, int64(n), labels("source", kindNames[o]))
 }

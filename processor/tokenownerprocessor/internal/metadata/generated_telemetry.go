@@ -37,6 +37,7 @@ type TelemetryBuilder struct {
 	ProcessorTokenOwnerReloads            metric.Int64Counter
 	ProcessorTokenOwnerRemovedFields      metric.Int64Counter
 	ProcessorTokenOwnerSkeletonCuts       metric.Int64Counter
+	ProcessorTokenOwnerSourceAnswers      metric.Int64Counter
 	ProcessorTokenOwnerStrippedKeys       metric.Int64Counter
 	ProcessorTokenOwnerTimesReplaced      metric.Int64Counter
 }
@@ -78,7 +79,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorTokenOwnerDirectoryRows, err = builder.meter.Int64Gauge(
 		"otelcol_processor_token_owner_directory_rows",
-		metric.WithDescription("Rows of the owner directory in force. [Development]"),
+		metric.WithDescription("Rows of an owner directory in force. [Development]"),
 		metric.WithUnit("{rows}"),
 	)
 	errs = errors.Join(errs, err)
@@ -96,7 +97,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorTokenOwnerLookups, err = builder.meter.Int64Counter(
 		"otelcol_processor_token_owner_lookups",
-		metric.WithDescription("Look-ups in the owner directory. [Development]"),
+		metric.WithDescription("Tokens whose owner was looked for, by whether any source knows him. [Development]"),
 		metric.WithUnit("{lookups}"),
 	)
 	errs = errors.Join(errs, err)
@@ -120,7 +121,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorTokenOwnerReloads, err = builder.meter.Int64Counter(
 		"otelcol_processor_token_owner_reloads",
-		metric.WithDescription("Reads of a changed owner file or key ring. [Development]"),
+		metric.WithDescription("Reads of a changed owner directory or key ring. [Development]"),
 		metric.WithUnit("{reloads}"),
 	)
 	errs = errors.Join(errs, err)
@@ -134,6 +135,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_token_owner_skeleton_cuts",
 		metric.WithDescription("Records and spans cut to their skeleton because they could not be redacted. [Development]"),
 		metric.WithUnit("{items}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorTokenOwnerSourceAnswers, err = builder.meter.Int64Counter(
+		"otelcol_processor_token_owner_source_answers",
+		metric.WithDescription("Answers about tokens, by source. [Development]"),
+		metric.WithUnit("{answers}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorTokenOwnerStrippedKeys, err = builder.meter.Int64Counter(

@@ -40,7 +40,7 @@ func AssertEqualProcessorTokenOwnerCredentialsDropped(t *testing.T, tt *componen
 func AssertEqualProcessorTokenOwnerDirectoryRows(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_token_owner_directory_rows",
-		Description: "Rows of the owner directory in force. [Development]",
+		Description: "Rows of an owner directory in force. [Development]",
 		Unit:        "{rows}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,
@@ -86,7 +86,7 @@ func AssertEqualProcessorTokenOwnerLinesParsed(t *testing.T, tt *componenttest.T
 func AssertEqualProcessorTokenOwnerLookups(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_token_owner_lookups",
-		Description: "Look-ups in the owner directory. [Development]",
+		Description: "Tokens whose owner was looked for, by whether any source knows him. [Development]",
 		Unit:        "{lookups}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -150,7 +150,7 @@ func AssertEqualProcessorTokenOwnerRedactedFields(t *testing.T, tt *componenttes
 func AssertEqualProcessorTokenOwnerReloads(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_token_owner_reloads",
-		Description: "Reads of a changed owner file or key ring. [Development]",
+		Description: "Reads of a changed owner directory or key ring. [Development]",
 		Unit:        "{reloads}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -191,6 +191,22 @@ func AssertEqualProcessorTokenOwnerSkeletonCuts(t *testing.T, tt *componenttest.
 		},
 	}
 	got, err := tt.GetMetric("otelcol_processor_token_owner_skeleton_cuts")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualProcessorTokenOwnerSourceAnswers(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_processor_token_owner_source_answers",
+		Description: "Answers about tokens, by source. [Development]",
+		Unit:        "{answers}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_processor_token_owner_source_answers")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }

@@ -30,6 +30,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorTokenOwnerReloads.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerRemovedFields.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerSkeletonCuts.Add(context.Background(), 1)
+	tb.ProcessorTokenOwnerSourceAnswers.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerStrippedKeys.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerTimesReplaced.Add(context.Background(), 1)
 	AssertEqualProcessorTokenOwnerCredentialsDropped(t, testTel,
@@ -63,6 +64,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTokenOwnerSkeletonCuts(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTokenOwnerSourceAnswers(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTokenOwnerStrippedKeys(t, testTel,
