@@ -106,6 +106,7 @@ const (
 	KeyTokenCreatedAt   = "token.created_at"
 	KeyTokenExpiresAt   = "token.expires_at"
 	KeyTokenRevokedAt   = "token.revoked_at"
+	KeyTokenExpiresIn   = "token.expires_in_days"
 	KeyTokenState       = "token.state"
 	KeyTokensDropped    = "keytrail.tokens.dropped" // credentials beyond the eight of one request
 	KeyAlertID          = "keytrail.alert.id"

@@ -127,7 +127,7 @@ func claimKey[K comparable](b *builder, keys map[K]ref, key K, field string, s s
 	var one [1]ref
 	list := b.refs(old, &one)
 	for _, other := range list {
-		rd := b.packer.at(other)
+		rd := b.at(other)
 		line, _, theirs := rd.head()
 		if !s.overlaps(theirs) {
 			continue

@@ -94,7 +94,7 @@ func fixTime(a pcommon.Map) {
 	if v, ok := a.Get(event.KeyOwnerAsOf); ok {
 		v.SetStr(asOf)
 	}
-	if v, ok := a.Get(keyExpiresInDays); ok {
+	if v, ok := a.Get(event.KeyTokenExpiresIn); ok {
 		v.SetInt(expiresInDays)
 	}
 }

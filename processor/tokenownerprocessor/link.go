@@ -18,9 +18,6 @@ const (
 	sourcePending = "pending" // a source is being asked
 )
 
-// keyExpiresInDays is how many whole days the token has left at the time of the event, negative once it has expired.
-const keyExpiresInDays = "token.expires_in_days"
-
 // link writes who owns the token, and what the token was at that time. p is the pass that sealed the record, nil
 // for one that came sealed.
 func (c *call) link(a pcommon.Map, at time.Time, p *secret.Pass) {
@@ -50,7 +47,7 @@ func (c *call) link(a pcommon.Map, at time.Time, p *secret.Pass) {
 	}
 	a.PutStr(event.KeyTokenState, f.State(at))
 	if days, ok := f.ExpiresInDays(at); ok {
-		a.PutInt(keyExpiresInDays, days)
+		a.PutInt(event.KeyTokenExpiresIn, days)
 	}
 }
 
@@ -128,7 +125,7 @@ func ownerKey(key string) bool {
 	switch key {
 	case event.KeyOwnerID, event.KeyOwnerType, event.KeyOwnerName, event.KeyOwnerTeam, event.KeyOwnerContact,
 		event.KeyOwnerSource, event.KeyOwnerAsOf, event.KeyTokenID, event.KeyTokenName, event.KeyTokenScopes,
-		event.KeyTokenCreatedAt, event.KeyTokenExpiresAt, event.KeyTokenRevokedAt, keyExpiresInDays:
+		event.KeyTokenCreatedAt, event.KeyTokenExpiresAt, event.KeyTokenRevokedAt, event.KeyTokenExpiresIn:
 		return true
 	}
 	return strings.HasPrefix(key, event.PrefixTokenClaimed+"owner.")

@@ -276,7 +276,7 @@ func TestAnOldEventKeepsTheOwnerOfItsTime(t *testing.T) {
 	require.Equal(t, "before", strOf(send(now.Add(-48*time.Hour)), event.KeyOwnerID))
 	a := send(now)
 	require.Equal(t, "since", strOf(a, event.KeyOwnerID))
-	days, ok := a.Get(keyExpiresInDays)
+	days, ok := a.Get(event.KeyTokenExpiresIn)
 	require.True(t, ok)
 	require.EqualValues(t, 2, days.Int())
 }
@@ -284,9 +284,9 @@ func TestAnOldEventKeepsTheOwnerOfItsTime(t *testing.T) {
 func TestAProducerCannotSayHowLongATokenLives(t *testing.T) {
 	b := newBench(t, nil)
 	a := records(b.sendLogs(t, context.Background(), request(func(lr plog.LogRecord) {
-		lr.Attributes().PutInt(keyExpiresInDays, 1000)
+		lr.Attributes().PutInt(event.KeyTokenExpiresIn, 1000)
 	})))[0].Attributes()
-	_, ok := a.Get(keyExpiresInDays)
+	_, ok := a.Get(event.KeyTokenExpiresIn)
 	require.False(t, ok)
 }
 

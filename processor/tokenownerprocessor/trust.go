@@ -9,7 +9,7 @@ import (
 // strip removes what only Keytrail may say. A producer that sends it is not believed.
 func (c *call) strip(m pcommon.Map) {
 	m.RemoveIf(func(k string, _ pcommon.Value) bool {
-		if event.Reserved(k) || k == keyExpiresInDays {
+		if event.Reserved(k) {
 			c.stripped++
 			return true
 		}
