@@ -28,7 +28,7 @@ type downstream struct {
 	relents atomic.Bool // it refuses no more
 	block   bool
 	mutates bool
-	tries   int
+	tries   atomic.Int64
 	got     []event.Record
 	batches []int
 	at      []time.Duration
@@ -40,7 +40,7 @@ func (d *downstream) Capabilities() consumer.Capabilities {
 }
 
 func (d *downstream) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
-	d.tries++
+	d.tries.Add(1)
 	d.at = append(d.at, time.Since(d.began))
 	if d.block {
 		<-ctx.Done()
@@ -131,8 +131,8 @@ func TestARefusedBatchIsTriedAgainAsItWas(t *testing.T) {
 	inFakeTime(t, roomy, CaptureBatchConfig{Records: 10, Interval: time.Millisecond}, next, func(b *workbench) {
 		b.put(10)
 		pass(time.Minute)
-		assert.Greater(t, next.tries, 10)
-		assert.Less(t, next.tries, 25, "the wait between tries grows")
+		assert.Greater(t, next.tries.Load(), int64(10))
+		assert.Less(t, next.tries.Load(), int64(25), "the wait between tries grows")
 		next.relents.Store(true)
 		pass(lastBackoff)
 		assert.Len(t, next.got, 10)
@@ -162,7 +162,7 @@ func TestARefusalForGoodIsCounted(t *testing.T) {
 	inFakeTime(t, roomy, CaptureBatchConfig{Records: 10, Interval: time.Millisecond}, next, func(b *workbench) {
 		b.put(10)
 		pass(time.Second)
-		assert.Equal(t, 1, next.tries)
+		assert.Equal(t, int64(1), next.tries.Load())
 		assert.EqualValues(t, 10, b.rig.counter("capture_dropped", "reason=refused"))
 	})
 }

@@ -1,8 +1,6 @@
 package plogevent
 
 import (
-	"encoding/json"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
@@ -63,10 +61,7 @@ func setValue(dst pcommon.Value, v *event.Value) {
 	case event.KindStrings:
 		setStrings(dst.SetEmptySlice(), v.Strings())
 	case event.KindJSON:
-		var raw any
-		if json.Unmarshal([]byte(v.Str()), &raw) != nil || dst.FromRaw(raw) != nil {
-			dst.SetStr(v.Str())
-		}
+		setJSON(dst, v.Str())
 	}
 }
 
