@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -28,11 +29,25 @@ type downstream struct {
 	relents atomic.Bool // it refuses no more
 	block   bool
 	mutates bool
-	tries   atomic.Int64
+	began   time.Time
+
+	mu   sync.Mutex
+	seen deliveries
+}
+
+// deliveries are what a consumer was given.
+type deliveries struct {
+	tries   int
 	got     []event.Record
 	batches []int
 	at      []time.Duration
-	began   time.Time
+}
+
+// deliveries returns what came so far.
+func (d *downstream) deliveries() deliveries {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.seen
 }
 
 func (d *downstream) Capabilities() consumer.Capabilities {
@@ -40,8 +55,10 @@ func (d *downstream) Capabilities() consumer.Capabilities {
 }
 
 func (d *downstream) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
-	d.tries.Add(1)
-	d.at = append(d.at, time.Since(d.began))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.seen.tries++
+	d.seen.at = append(d.seen.at, time.Since(d.began))
 	if d.block {
 		<-ctx.Done()
 		return ctx.Err()
@@ -55,8 +72,8 @@ func (d *downstream) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 	if !event.IsTrusted(ctx) {
 		return errors.New("the call is not marked")
 	}
-	d.batches = append(d.batches, ld.LogRecordCount())
-	d.got = append(d.got, eventsOf(ld)...)
+	d.seen.batches = append(d.seen.batches, ld.LogRecordCount())
+	d.seen.got = append(d.seen.got, eventsOf(ld)...)
 	return nil
 }
 
@@ -118,10 +135,10 @@ func TestABatchGoesWhenItIsFullOrOld(t *testing.T) {
 	inFakeTime(t, roomy, CaptureBatchConfig{Records: 10, Interval: 200 * time.Millisecond}, next, func(b *workbench) {
 		b.put(25)
 		synctest.Wait()
-		assert.Equal(t, []int{10, 10}, next.batches)
+		assert.Equal(t, []int{10, 10}, next.deliveries().batches)
 		pass(200 * time.Millisecond)
-		assert.Equal(t, []int{10, 10, 5}, next.batches)
-		assert.Equal(t, 25, distinct(ids(next.got)))
+		assert.Equal(t, []int{10, 10, 5}, next.deliveries().batches)
+		assert.Equal(t, 25, distinct(ids(next.deliveries().got)))
 	})
 }
 
@@ -131,11 +148,11 @@ func TestARefusedBatchIsTriedAgainAsItWas(t *testing.T) {
 	inFakeTime(t, roomy, CaptureBatchConfig{Records: 10, Interval: time.Millisecond}, next, func(b *workbench) {
 		b.put(10)
 		pass(time.Minute)
-		assert.Greater(t, next.tries.Load(), int64(10))
-		assert.Less(t, next.tries.Load(), int64(25), "the wait between tries grows")
+		assert.Greater(t, next.deliveries().tries, 10)
+		assert.Less(t, next.deliveries().tries, 25, "the wait between tries grows")
 		next.relents.Store(true)
 		pass(lastBackoff)
-		assert.Len(t, next.got, 10)
+		assert.Len(t, next.deliveries().got, 10)
 		assert.Zero(t, b.rig.counter("capture_dropped"))
 	})
 }
@@ -153,7 +170,7 @@ func TestAFullQueueGivesUpTheOldest(t *testing.T) {
 		assert.Zero(t, b.put(10), "there is room again")
 		next.relents.Store(true)
 		pass(2 * lastBackoff)
-		assert.Len(t, next.got, 30)
+		assert.Len(t, next.deliveries().got, 30)
 	})
 }
 
@@ -162,7 +179,7 @@ func TestARefusalForGoodIsCounted(t *testing.T) {
 	inFakeTime(t, roomy, CaptureBatchConfig{Records: 10, Interval: time.Millisecond}, next, func(b *workbench) {
 		b.put(10)
 		pass(time.Second)
-		assert.Equal(t, int64(1), next.tries.Load())
+		assert.Equal(t, 1, next.deliveries().tries)
 		assert.EqualValues(t, 10, b.rig.counter("capture_dropped", "reason=refused"))
 	})
 }
@@ -189,7 +206,7 @@ func TestAStopEnds(t *testing.T) {
 			b.stop(context.Background())
 			assert.LessOrEqual(t, time.Since(began), most, name)
 			assert.Equal(t, lost, b.rig.counter("capture_dropped", "reason=shutdown"), name)
-			assert.Equal(t, 35-int(lost), len(next.got), name)
+			assert.Equal(t, 35-int(lost), len(next.deliveries().got), name)
 		})
 	}
 	f("takes", &downstream{}, 0, 0)
@@ -206,9 +223,9 @@ func TestAPanicCostsOneDescription(t *testing.T) {
 		_, _ = b.queue.put(bad)
 		b.put(1)
 		pass(time.Second)
-		require.Len(t, next.got, 2)
-		assert.Equal(t, "mirror", next.got[0].Attrs.Str(event.KeyCapture))
-		assert.Equal(t, event.RedactionDone, next.got[0].Attrs.Str(event.KeyRedaction))
-		assert.Equal(t, "/v1/a", next.got[1].Attrs.Str(event.KeyPath))
+		require.Len(t, next.deliveries().got, 2)
+		assert.Equal(t, "mirror", next.deliveries().got[0].Attrs.Str(event.KeyCapture))
+		assert.Equal(t, event.RedactionDone, next.deliveries().got[0].Attrs.Str(event.KeyRedaction))
+		assert.Equal(t, "/v1/a", next.deliveries().got[1].Attrs.Str(event.KeyPath))
 	})
 }
