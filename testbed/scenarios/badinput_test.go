@@ -218,7 +218,7 @@ func TestBadOwnerFileOnReload(t *testing.T) {
 	before := len(c.Log())
 	write("tokens: [ {fingerprint: ")
 	harness.Eventually(t, 60*time.Second, "the bad file is noticed", func() error {
-		if !strings.Contains(c.Log()[before:], "owner file ") {
+		if !strings.Contains(c.Log()[before:], "owners of file: ") {
 			return errors.New("nothing in the log")
 		}
 		return nil
