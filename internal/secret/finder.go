@@ -56,7 +56,9 @@ func (f *finder) findValues(l *layer, values []exactValue) {
 			if j < 0 {
 				break
 			}
-			f.markText(l, i+j, i+j+len(needle), ruleValue)
+			if !insideReplacement(l.text, i+j, i+j+len(needle)) {
+				f.markText(l, i+j, i+j+len(needle), ruleValue)
+			}
 			i += j + len(needle)
 		}
 	}
