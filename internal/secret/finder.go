@@ -56,9 +56,7 @@ func (f *finder) findValues(l *layer, values []exactValue) {
 			if j < 0 {
 				break
 			}
-			if !insideReplacement(l.text, i+j, i+j+len(needle)) {
-				f.markText(l, i+j, i+j+len(needle), ruleValue)
-			}
+			f.markText(l, i+j, i+j+len(needle), ruleValue)
 			i += j + len(needle)
 		}
 	}

@@ -34,18 +34,6 @@ func replaced(s string) bool {
 	return true
 }
 
-// insideReplacement reports whether s[start:end] lies within one whole replacement. A caller may send a part of our own
-// text as a credential; to look for it there would never end.
-func insideReplacement(s string, start, end int) bool {
-	from := max(0, start-len(placeholderPrefix)-longestRule-1)
-	at := strings.LastIndex(s[from:min(len(s), start+len(placeholderPrefix))], placeholderPrefix)
-	if at < 0 || from+at > start {
-		return false
-	}
-	closing := strings.IndexByte(s[from+at:], ']')
-	return closing >= 0 && from+at+closing+1 >= end && replaced(s[from+at:from+at+closing+1])
-}
-
 // standIns are what gateways and people write where a credential was (true), or where there is none.
 var standIns = map[string]bool{
 	"-": false, "--": false, "null": false, "nil": false, "none": false, "undefined": false, "(null)": false,

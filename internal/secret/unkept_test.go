@@ -28,3 +28,13 @@ func TestABodyIsSearchedAndNotKept(t *testing.T) {
 		}
 	}
 }
+
+// A caller may write a credential in the form of our own replacements; the form makes nothing clean.
+func TestACredentialInTheFormOfAReplacement(t *testing.T) {
+	const token = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+	r := event.Record{}
+	r.Attrs.Add("http.request.header.authorization", event.Strings([]string{"Bearer " + token}))
+	r.Attrs.Add("kong.note", event.String("seen [REDACTED:"+token+"] today"))
+	testSealer(t).Record(&r)
+	assert.NotContains(t, string(r.Append(nil)), token)
+}

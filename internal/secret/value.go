@@ -1,5 +1,7 @@
 package secret
 
+import "strings"
+
 // exactValue is a text to be removed from everywhere.
 type exactValue struct {
 	raw
@@ -26,6 +28,9 @@ func rareByte(v string) byte {
 func (p *Pass) addValue(v string, r rank) {
 	if len(v) < shortestValue || p.hasValue(v) {
 		return
+	}
+	if strings.Contains(placeholderPrefix+":", v) {
+		return // a part of our own text: to look for it in replacements would never end
 	}
 	value := exactValue{hide(v), r, rareByte(v)}
 	if len(p.values) < maxValues {
