@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/keytrail/keytrail/internal/archive"
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/fingerprint"
 	"github.com/keytrail/keytrail/internal/journal"
@@ -173,7 +174,7 @@ func trailCmd(ts *testscript.TestScript, neg bool, args []string) {
 	for _, r := range live {
 		ts.Check(j.Append(context.Background(), [][]byte{r.Append(nil)}))
 	}
-	b, err := archive.OpenDir(filepath.Join(dir, "archive"))
+	b, err := bucket.OpenDir(filepath.Join(dir, "archive"))
 	ts.Check(err)
 	w, err := archive.NewWriter(b, archive.WriterOptions{Writer: "SCRIPT", Classes: scriptClasses()})
 	ts.Check(err)

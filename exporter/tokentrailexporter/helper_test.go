@@ -22,6 +22,7 @@ import (
 
 	"github.com/keytrail/keytrail/exporter/tokentrailexporter/internal/metadata"
 	"github.com/keytrail/keytrail/internal/archive"
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/journal"
 )
@@ -160,7 +161,7 @@ func stored(t testing.TB, cfg *Config) map[string]event.Record {
 func archived(t testing.TB, cfg *Config, class string) map[string]int {
 	t.Helper()
 	got := make(map[string]int)
-	b, err := archive.ReadDir(cfg.Archive.Directory)
+	b, err := bucket.ReadDir(cfg.Archive.Directory)
 	if errors.Is(err, os.ErrNotExist) {
 		return got
 	}

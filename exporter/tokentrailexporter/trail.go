@@ -14,6 +14,7 @@ import (
 
 	"github.com/keytrail/keytrail/exporter/tokentrailexporter/internal/metadata"
 	"github.com/keytrail/keytrail/internal/archive"
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/journal"
 )
@@ -194,15 +195,15 @@ type lazyArchive struct {
 	opts archive.WriterOptions
 
 	mu     sync.Mutex
-	bucket archive.Bucket
+	bucket bucket.Bucket
 	writer *archive.Writer
 }
 
-func (a *lazyArchive) open() (archive.Bucket, error) {
+func (a *lazyArchive) open() (bucket.Bucket, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.bucket == nil {
-		b, err := archive.OpenDir(a.path)
+		b, err := bucket.OpenDir(a.path)
 		if err != nil {
 			return nil, err
 		}

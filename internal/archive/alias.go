@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 )
 
 // Alias is the entry of one owner in the deletable map: while it stands, rows that keep only the pseudonym can be
@@ -23,11 +25,11 @@ const aliasCache = 1 << 16
 
 // aliases gives each owner one pseudonym, the same from every writer of the archive. It is safe for concurrent use.
 type aliases struct {
-	bucket Bucket
+	bucket bucket.Bucket
 	known  *lru.Cache[string, string]
 }
 
-func newAliases(b Bucket) *aliases {
+func newAliases(b bucket.Bucket) *aliases {
 	c, err := lru.New[string, string](aliasCache)
 	if err != nil {
 		panic(err) // only a size below 1 is an error
@@ -45,7 +47,7 @@ func (a *aliases) of(ctx context.Context, owner string) (string, error) {
 	}
 	var e Alias
 	err := getDocument(ctx, a.bucket, aliasKey(owner), &e)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		e, err = a.create(ctx, owner)
 	}
 	if err != nil {
@@ -102,7 +104,7 @@ type aliasMap struct {
 }
 
 // load reads the entries it has not seen, forgets those that were deleted, and returns the owner of each pseudonym.
-func (m *aliasMap) load(ctx context.Context, b Bucket) (map[string]string, error) {
+func (m *aliasMap) load(ctx context.Context, b bucket.Bucket) (map[string]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	entries := make(map[string]Alias, len(m.entries))
@@ -114,7 +116,7 @@ func (m *aliasMap) load(ctx context.Context, b Bucket) (map[string]string, error
 		e, ok := m.entries[o.Key]
 		if !ok {
 			switch err := getDocument(ctx, b, o.Key, &e); {
-			case errors.Is(err, ErrNotFound): // deleted just now
+			case errors.Is(err, bucket.ErrNotFound): // deleted just now
 				continue
 			case err != nil:
 				return nil, err
@@ -128,10 +130,10 @@ func (m *aliasMap) load(ctx context.Context, b Bucket) (map[string]string, error
 }
 
 // pseudonym returns the owner's, empty where the map has no entry.
-func pseudonym(ctx context.Context, b Bucket, owner string) (string, error) {
+func pseudonym(ctx context.Context, b bucket.Bucket, owner string) (string, error) {
 	var e Alias
 	err := getDocument(ctx, b, aliasKey(owner), &e)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		return "", nil
 	}
 	return e.Pseudonym, err

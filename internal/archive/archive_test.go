@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 )
 
@@ -25,14 +27,14 @@ var today = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 const writerA = "01JD0000000000000000000000"
 
-func openTemp(t testing.TB) *Directory {
+func openTemp(t testing.TB) *bucket.Directory {
 	t.Helper()
-	d, err := OpenDir(filepath.Join(t.TempDir(), "archive"))
+	d, err := bucket.OpenDir(filepath.Join(t.TempDir(), "archive"))
 	require.NoError(t, err)
 	return d
 }
 
-func newTestWriter(t testing.TB, b Bucket) *Writer {
+func newTestWriter(t testing.TB, b bucket.Bucket) *Writer {
 	t.Helper()
 	w, err := NewWriter(b, WriterOptions{Writer: writerA, Classes: ShippedClasses(), Now: func() time.Time { return today }})
 	require.NoError(t, err)
@@ -90,14 +92,14 @@ func write(t testing.TB, w *Writer, seq uint64, records ...*event.Record) *Commi
 }
 
 // find runs a search that must see everything.
-func find(t testing.TB, b Bucket, s Selection) []Hit {
+func find(t testing.TB, b bucket.Bucket, s Selection) []Hit {
 	t.Helper()
 	hits, report := search1(t, b, s)
 	require.Empty(t, report.Unreadable)
 	return hits
 }
 
-func search1(t testing.TB, b Bucket, s Selection) ([]Hit, *Report) {
+func search1(t testing.TB, b bucket.Bucket, s Selection) ([]Hit, *Report) {
 	t.Helper()
 	if s.Now.IsZero() {
 		s.Now = today
@@ -120,7 +122,7 @@ func ids(hits []Hit) []string {
 	return out
 }
 
-func list(t testing.TB, b Bucket, prefix string) []string {
+func list(t testing.TB, b bucket.Bucket, prefix string) []string {
 	t.Helper()
 	var keys []string
 	for o, err := range b.List(t.Context(), prefix, "") {
@@ -150,3 +152,8 @@ func traffic(n, tokens int, from time.Time) iter.Seq[*event.Record] {
 }
 
 func background() context.Context { return context.Background() }
+
+func putBytes(t testing.TB, b bucket.Bucket, key string, data []byte) {
+	t.Helper()
+	require.NoError(t, b.Put(t.Context(), key, bytes.NewReader(data), int64(len(data)), bucket.PutOptions{}))
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 )
 
 // commitVersion is the version of the commit document. A reader refuses a commit it does not know.
@@ -69,7 +71,7 @@ func (f *File) day() (eventDay, error) {
 	return dayOf(t.UnixNano()), nil
 }
 
-func readCommit(ctx context.Context, b Bucket, key string) (*Commit, error) {
+func readCommit(ctx context.Context, b bucket.Bucket, key string) (*Commit, error) {
 	c := &Commit{}
 	if err := getDocument(ctx, b, key, c); err != nil {
 		return nil, err

@@ -5,13 +5,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 )
 
 // canary stands for a secret that a damaged file may hold where nobody expects it.
 const canary = "canary-not-a-real-token"
 
 func TestWhatCannotBeReadIsReported(t *testing.T) {
-	f := func(name string, spoil func(t *testing.T, b *Directory, c *Commit), want any, found, reported int) {
+	f := func(name string, spoil func(t *testing.T, b *bucket.Directory, c *Commit), want any, found, reported int) {
 		t.Run(name, func(t *testing.T) {
 			b := openTemp(t)
 			w := newTestWriter(t, b)
@@ -28,27 +30,27 @@ func TestWhatCannotBeReadIsReported(t *testing.T) {
 		})
 	}
 	block, commit := &BlockError{}, &CommitError{}
-	f("a block that is gone", func(t *testing.T, b *Directory, c *Commit) {
+	f("a block that is gone", func(t *testing.T, b *bucket.Directory, c *Commit) {
 		require.NoError(t, b.Delete(t.Context(), c.Files[0].Key))
 	}, block, 3, 1)
-	f("a block of other bytes", func(t *testing.T, b *Directory, c *Commit) {
+	f("a block of other bytes", func(t *testing.T, b *bucket.Directory, c *Commit) {
 		putBytes(t, b, c.Files[0].Key, []byte(canary))
 	}, block, 3, 1)
-	f("a damaged footer", func(t *testing.T, b *Directory, c *Commit) {
+	f("a damaged footer", func(t *testing.T, b *bucket.Directory, c *Commit) {
 		damage(t, b, c.Files[0].Key, c.Files[0].Size-c.Files[0].FooterLength)
 	}, block, 3, 1)
-	f("damaged pages", func(t *testing.T, b *Directory, c *Commit) {
+	f("damaged pages", func(t *testing.T, b *bucket.Directory, c *Commit) {
 		for at := int64(4); at < c.Files[0].IndexOffset/2; at += 64 {
 			damage(t, b, c.Files[0].Key, at)
 		}
 	}, block, 3, 1)
-	f("a class document that is gone", func(t *testing.T, b *Directory, c *Commit) {
+	f("a class document that is gone", func(t *testing.T, b *bucket.Directory, c *Commit) {
 		require.NoError(t, b.Delete(t.Context(), classKey(c.Files[1].ClassHash)))
 	}, block, 2, 2)
-	f("a commit that is none", func(t *testing.T, b *Directory, c *Commit) {
+	f("a commit that is none", func(t *testing.T, b *bucket.Directory, c *Commit) {
 		putBytes(t, b, commitKey(c.Arrived.UnixNano(), c.Writer, c.Segment), []byte(`{"version":1,`+canary))
 	}, commit, 2, 1)
-	f("a commit of a later version", func(t *testing.T, b *Directory, c *Commit) {
+	f("a commit of a later version", func(t *testing.T, b *bucket.Directory, c *Commit) {
 		putBytes(t, b, commitKey(c.Arrived.UnixNano(), c.Writer, c.Segment), []byte(`{"version":2}`))
 	}, commit, 2, 1)
 }

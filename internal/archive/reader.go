@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 )
 
 // SegmentID names one journal segment.
@@ -17,7 +19,7 @@ type SegmentID struct {
 
 // Reader searches an archive. It is safe for concurrent use.
 type Reader struct {
-	bucket  Bucket
+	bucket  bucket.Bucket
 	aliases aliasMap
 
 	mu      sync.Mutex
@@ -26,7 +28,7 @@ type Reader struct {
 }
 
 // NewReader returns a reader of b; it reads nothing yet.
-func NewReader(b Bucket) *Reader {
+func NewReader(b bucket.Bucket) *Reader {
 	return &Reader{bucket: b, commits: make(map[string]*Commit), classes: classDocuments{bucket: b}}
 }
 
@@ -56,7 +58,7 @@ func (r *Reader) Commits(ctx context.Context) ([]*Commit, error) {
 		if !ok {
 			c, err = readCommit(ctx, r.bucket, o.Key)
 			switch {
-			case errors.Is(err, ErrNotFound): // swept just now
+			case errors.Is(err, bucket.ErrNotFound): // swept just now
 				continue
 			case err != nil:
 				bad = append(bad, &CommitError{o.Key, err})

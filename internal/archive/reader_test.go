@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 )
 
 // counting counts the requests a search makes.
 type counting struct {
-	Bucket
+	bucket.Bucket
 	gets, bytes atomic.Int64
 }
 

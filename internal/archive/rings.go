@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 )
 
@@ -23,7 +24,7 @@ func (e *EpochError) Error() string {
 
 // rings remembers which check value each epoch has in the archive.
 type rings struct {
-	bucket Bucket
+	bucket bucket.Bucket
 	known  map[ringEpoch]string
 }
 
@@ -64,7 +65,7 @@ func (r *rings) check(ctx context.Context, s event.Scope) error {
 	var e Epoch
 	err := getDocument(ctx, r.bucket, ringKey(s.Ring, s.Epoch), &e)
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, bucket.ErrNotFound):
 		return nil
 	case err != nil:
 		return fmt.Errorf("key epoch: %w", err)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"sort"
+
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 // a read outside of them still works and costs a request of its own.
 type source struct {
 	ctx    context.Context
-	bucket Bucket
+	bucket bucket.Bucket
 	key    string
 	size   int64
 	parts  []part // sorted by begin and by end: none lies within another

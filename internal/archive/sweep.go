@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 )
 
 // orphanGrace is how long a block may stand without a commit: far longer than any writer takes between the two, however
@@ -23,20 +25,20 @@ type SweepReport struct {
 
 // Sweep deletes what no class keeps any more, and what a crash left behind. What a class keeps is what its document
 // said when the block was written. A sweep that fails half way is repeated whole: a deletion done twice is none.
-func Sweep(ctx context.Context, b Bucket, now time.Time) (SweepReport, error) {
+func Sweep(ctx context.Context, b bucket.Bucket, now time.Time) (SweepReport, error) {
 	s := sweeper{bucket: b, now: now, classes: classDocuments{bucket: b}, live: make(map[string]bool)}
 	err := s.commits(ctx)
 	if err == nil {
 		err = s.orphans(ctx)
 	}
-	if d, ok := b.(*Directory); ok && err == nil {
-		err = d.sweepTemp(now.Add(-orphanGrace))
+	if d, ok := b.(*bucket.Directory); ok && err == nil {
+		err = d.SweepTemp(now.Add(-orphanGrace))
 	}
 	return s.report, err
 }
 
 type sweeper struct {
-	bucket  Bucket
+	bucket  bucket.Bucket
 	now     time.Time
 	classes classDocuments
 	live    map[string]bool // blocks that a commit names and that stay
@@ -49,7 +51,7 @@ func (s *sweeper) commits(ctx context.Context) error {
 			return err
 		}
 		c, err := readCommit(ctx, s.bucket, o.Key)
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, bucket.ErrNotFound) {
 			continue // another sweep
 		}
 		if err != nil {
@@ -100,7 +102,7 @@ func (s *sweeper) ended(ctx context.Context, f *File) (bool, error) {
 
 func (s *sweeper) remove(ctx context.Context, f *File) error {
 	_, err := s.bucket.Head(ctx, f.Key)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, bucket.ErrNotFound) {
 		return nil // by an earlier sweep; the commit stays for its other blocks
 	}
 	if err == nil {
@@ -134,7 +136,7 @@ func (s *sweeper) orphans(ctx context.Context) error {
 
 // classDocuments reads class documents once each: they never change.
 type classDocuments struct {
-	bucket Bucket
+	bucket bucket.Bucket
 	known  map[string]Class
 }
 

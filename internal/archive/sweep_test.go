@@ -8,9 +8,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 )
 
-func sweep(t *testing.T, b Bucket, now time.Time) SweepReport {
+func sweep(t *testing.T, b bucket.Bucket, now time.Time) SweepReport {
 	t.Helper()
 	r, err := Sweep(t.Context(), b, now)
 	require.NoError(t, err)
@@ -61,7 +63,7 @@ func TestSweepTakesOrphansAfterTheirGrace(t *testing.T) {
 	c := write(t, newTestWriter(t, b), 1, request(1, today, fp(1)))
 	orphan := c.Files[0].Key[:len(c.Files[0].Key)-len("00.parquet")] + "ff.parquet"
 	putBytes(t, b, orphan, []byte("left by a crash"))
-	left := filepath.Join(b.Path(), tempDir, "put-left")
+	left := filepath.Join(b.Path(), ".tmp", "put-left")
 	require.NoError(t, os.WriteFile(left, []byte("x"), 0o600))
 
 	o, err := b.Head(t.Context(), orphan)
@@ -86,6 +88,6 @@ func TestSweepDeletesNothingItCannotAccountFor(t *testing.T) {
 	c := write(t, newTestWriter(t, b), 1, request(1, today, fp(1)))
 	require.NoError(t, b.Delete(t.Context(), classKey(c.Files[0].ClassHash)))
 	_, err = Sweep(t.Context(), b, today.Add(1000*day))
-	require.ErrorIs(t, err, ErrNotFound)
+	require.ErrorIs(t, err, bucket.ErrNotFound)
 	assert.Len(t, list(t, b, dataPrefix), 2)
 }

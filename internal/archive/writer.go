@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 )
 
@@ -29,7 +30,7 @@ const maxClasses = 64
 
 // Writer turns closed journal segments into committed blocks. It is for one goroutine.
 type Writer struct {
-	bucket  Bucket
+	bucket  bucket.Bucket
 	name    string
 	views   []*view
 	index   map[string]int // class name to its place in views
@@ -42,7 +43,7 @@ type Writer struct {
 var writerName = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
 
 // NewWriter checks the options and the archive: it refuses one in which the epoch of o.Ring has another check value.
-func NewWriter(b Bucket, o WriterOptions) (*Writer, error) {
+func NewWriter(b bucket.Bucket, o WriterOptions) (*Writer, error) {
 	if !writerName.MatchString(o.Writer) {
 		return nil, fmt.Errorf("archive writer must match %s, found %q", writerName, o.Writer)
 	}
@@ -80,7 +81,7 @@ func (w *Writer) WriteSegment(ctx context.Context, seq uint64, records iter.Seq[
 		return c, nil
 	}
 	key := commitKey(s.arrived, w.name, seq)
-	if done, err := readCommit(ctx, w.bucket, key); err == nil || !errors.Is(err, ErrNotFound) {
+	if done, err := readCommit(ctx, w.bucket, key); err == nil || !errors.Is(err, bucket.ErrNotFound) {
 		return done, err
 	}
 	if err := w.blocks(ctx, s, c); err != nil {
@@ -185,8 +186,8 @@ func (w *Writer) putClass(ctx context.Context, c Class) error {
 		return nil
 	}
 	doc := c.document()
-	err := w.bucket.Put(ctx, classKey(c.Hash()), bytes.NewReader(doc), int64(len(doc)), PutOptions{IfAbsent: true})
-	if err != nil && !errors.Is(err, ErrExists) {
+	err := w.bucket.Put(ctx, classKey(c.Hash()), bytes.NewReader(doc), int64(len(doc)), bucket.PutOptions{IfAbsent: true})
+	if err != nil && !errors.Is(err, bucket.ErrExists) {
 		return err
 	}
 	w.wrote[c.Hash()] = true
@@ -249,8 +250,8 @@ func (w *Writer) view(ctx context.Context, v *view, r *event.Record) error {
 // putBlock stores the file. One that stands already is of an earlier try of the same segment; it is proved by its hash,
 // and put anew where it is damaged or so old that a sweep may soon take it for an orphan.
 func (w *Writer) putBlock(ctx context.Context, f File, data []byte) error {
-	err := w.bucket.Put(ctx, f.Key, bytes.NewReader(data), f.Size, PutOptions{IfAbsent: true})
-	if !errors.Is(err, ErrExists) {
+	err := w.bucket.Put(ctx, f.Key, bytes.NewReader(data), f.Size, bucket.PutOptions{IfAbsent: true})
+	if !errors.Is(err, bucket.ErrExists) {
 		return err
 	}
 	o, err := w.bucket.Head(ctx, f.Key)
@@ -264,5 +265,5 @@ func (w *Writer) putBlock(ctx context.Context, f File, data []byte) error {
 	if bytes.Equal(stands, data) && w.now().Sub(o.Modified) < orphanGrace/2 {
 		return nil
 	}
-	return w.bucket.Put(ctx, f.Key, bytes.NewReader(data), f.Size, PutOptions{})
+	return w.bucket.Put(ctx, f.Key, bytes.NewReader(data), f.Size, bucket.PutOptions{})
 }

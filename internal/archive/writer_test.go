@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 )
 
@@ -190,7 +191,7 @@ func TestAnotherKeyUnderTheSameEpochIsRefused(t *testing.T) {
 	assert.Equal(t, []Epoch{{"another/ring ../x", 1, "bbbbbbbb"}, {"test", 1, "aaaaaaaa"}}, epochs)
 }
 
-func damage(t testing.TB, b Bucket, key string, at int64) {
+func damage(t testing.TB, b bucket.Bucket, key string, at int64) {
 	t.Helper()
 	data, err := b.GetRange(t.Context(), key, 0, -1)
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/keytrail/keytrail/internal/archive"
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/journal"
 )
@@ -27,7 +28,7 @@ type Store struct {
 
 // Open opens the archive below dir and, where journalDir is not empty, the journal in it.
 func Open(dir, journalDir string) (*Store, error) {
-	b, err := archive.ReadDir(dir)
+	b, err := bucket.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/keytrail/keytrail/internal/archive"
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/journal"
 )
@@ -72,7 +73,7 @@ func newPlace(t *testing.T, now time.Time) *place {
 	t.Helper()
 	dir := t.TempDir()
 	p := &place{t: t, archive: filepath.Join(dir, "archive"), journal: filepath.Join(dir, "journal")}
-	b, err := archive.OpenDir(p.archive)
+	b, err := bucket.OpenDir(p.archive)
 	require.NoError(t, err)
 	p.j, err = journal.Open(journal.Options{Dir: p.journal, SegmentSize: 1 << 20, MaxSize: 8 << 20, Destinations: []journal.Destination{{Name: "archive", Required: true}}})
 	require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/keytrail/keytrail/internal/archive"
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 )
 
@@ -108,7 +109,7 @@ func sortedByEpoch(fps ...string) []string {
 func BenchmarkTokens(b *testing.B) {
 	const events, tokens = 300_000, 5_000
 	dir := b.TempDir()
-	bucket, err := archive.OpenDir(dir)
+	bucket, err := bucket.OpenDir(dir)
 	require.NoError(b, err)
 	w, err := archive.NewWriter(bucket, archive.WriterOptions{Writer: "BENCH", Classes: archive.ShippedClasses()})
 	require.NoError(b, err)

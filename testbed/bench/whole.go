@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/keytrail/keytrail/internal/archive"
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/event/plogevent"
 )
@@ -154,7 +155,7 @@ func bytesAnEvent(dir string) error {
 	if err != nil {
 		return err
 	}
-	bucket, err := archive.OpenDir(dir)
+	bucket, err := bucket.OpenDir(dir)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package archive
+package bucket
 
 import (
 	"context"
@@ -247,8 +247,8 @@ func (d *Directory) prune(dir string) string {
 	return dir
 }
 
-// sweepTemp removes what puts of a killed process left unfinished.
-func (d *Directory) sweepTemp(before time.Time) error {
+// SweepTemp removes what puts of a killed process left unfinished.
+func (d *Directory) SweepTemp(before time.Time) error {
 	dir := filepath.Join(d.root, tempDir)
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -1,7 +1,8 @@
-package archive
+package bucket
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,6 +14,23 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+func openTemp(t testing.TB) *Directory {
+	t.Helper()
+	d, err := OpenDir(filepath.Join(t.TempDir(), "archive"))
+	require.NoError(t, err)
+	return d
+}
+
+func list(t testing.TB, b Bucket, prefix string) []string {
+	t.Helper()
+	var keys []string
+	for o, err := range b.List(t.Context(), prefix, "") {
+		require.NoError(t, err)
+		keys = append(keys, o.Key)
+	}
+	return keys
+}
 
 func putBytes(t testing.TB, b Bucket, key string, data []byte) {
 	t.Helper()
@@ -93,7 +111,7 @@ func TestPutIfAbsentHasOneWinner(t *testing.T) {
 	for i := range 16 {
 		wg.Go(func() {
 			text := strings.Repeat(string(rune('a'+i)), 100)
-			err := d.Put(background(), "deep/er/key", strings.NewReader(text), 100, PutOptions{IfAbsent: true})
+			err := d.Put(context.Background(), "deep/er/key", strings.NewReader(text), 100, PutOptions{IfAbsent: true})
 			if err == nil {
 				won <- text
 			} else {
