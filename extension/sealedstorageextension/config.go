@@ -1,14 +1,14 @@
 package sealedstorageextension
 
 import (
-	"bytes"
-	"encoding/base64"
 	"errors"
 	"fmt"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
+
+	"github.com/keytrail/keytrail/internal/seal"
 )
 
 // Config of the sealed_storage extension.
@@ -37,9 +37,6 @@ type KeyringConfig struct {
 
 var _ component.Config = (*Config)(nil)
 
-// keySize is that of AES-256.
-const keySize = 32
-
 // Validate checks what can be known without reading the key ring.
 func (c *Config) Validate() error {
 	var errs []error
@@ -52,28 +49,14 @@ func (c *Config) Validate() error {
 	case c.Key != "" && c.Keyring.HasValue():
 		errs = append(errs, errors.New("one of `key` and `keyring` must be set, found both"))
 	case c.Key != "":
-		if _, err := decodeKey(c.Key); err != nil {
+		if _, err := seal.DecodeKey(string(c.Key)); err != nil {
 			errs = append(errs, fmt.Errorf("`key` %w", err))
 		}
 	}
 	for i, k := range c.PreviousKeys {
-		if _, err := decodeKey(k); err != nil {
+		if _, err := seal.DecodeKey(string(k)); err != nil {
 			errs = append(errs, fmt.Errorf("`previous_keys[%d]` %w", i, err))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func decodeKey(text configopaque.String) ([]byte, error) {
-	key, err := base64.StdEncoding.DecodeString(string(text))
-	if err != nil { // the decoder's error is left out: it is about a secret
-		return nil, fmt.Errorf("must be %d bytes in base64, found other characters", keySize)
-	}
-	if len(key) != keySize {
-		return nil, fmt.Errorf("must be %d bytes in base64, found %d bytes", keySize, len(key))
-	}
-	if bytes.Count(key, key[:1]) == keySize {
-		return nil, errors.New("must be random, found one byte repeated")
-	}
-	return key, nil
 }

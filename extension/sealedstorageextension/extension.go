@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/keytrail/keytrail/internal/fingerprint"
+	"github.com/keytrail/keytrail/internal/seal"
 )
 
 type sealedStorage struct {
@@ -49,7 +50,7 @@ func (s *sealedStorage) Start(_ context.Context, host component.Host) error {
 }
 
 func (s *sealedStorage) startKey(previous [][]byte) error {
-	key, err := decodeKey(s.config.Key)
+	key, err := seal.DecodeKey(string(s.config.Key))
 	if err != nil {
 		return fmt.Errorf("`key` %w", err)
 	}
@@ -85,7 +86,7 @@ func (s *sealedStorage) reloaded(err error) {
 func decodeKeys(texts []configopaque.String) ([][]byte, error) {
 	keys := make([][]byte, len(texts))
 	for i, t := range texts {
-		k, err := decodeKey(t)
+		k, err := seal.DecodeKey(string(t))
 		if err != nil {
 			return nil, fmt.Errorf("`previous_keys[%d]` %w", i, err)
 		}

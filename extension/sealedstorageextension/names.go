@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+
+	"github.com/keytrail/keytrail/internal/seal"
 )
 
 const (
@@ -27,7 +29,7 @@ type names struct {
 	owner string
 	key   []byte
 	mu    sync.Mutex
-	by    keyID // the key that sealed the record
+	by    seal.KeyID // the key that sealed the record
 }
 
 // openNames reads the record of a store, or writes one to an empty store.
@@ -41,13 +43,13 @@ func openNames(ctx context.Context, inner storage.Client, s *sealer, owner strin
 		if _, n.key, err = s.open(owner, recordName, sealed); err != nil {
 			return nil, err
 		}
-		n.by = keyID(sealed[1:headSize])
+		n.by = seal.KeyID(sealed[1:headSize])
 		return n, n.reseal(ctx, inner, s)
 	}
 	if err := mustBeEmpty(ctx, inner, owner); err != nil {
 		return nil, err
 	}
-	n.key = make([]byte, keySize)
+	n.key = make([]byte, seal.KeySize)
 	_, _ = rand.Read(n.key) // never fails
 	return n, n.reseal(ctx, inner, s)
 }
@@ -87,7 +89,7 @@ func (n *names) reseal(ctx context.Context, inner storage.Client, s *sealer) err
 		return err
 	}
 	if err := inner.Set(ctx, recordName, sealed); err != nil {
-		if n.by != (keyID{}) {
+		if n.by != (seal.KeyID{}) {
 			// The old record still opens. A full storage must let its component read and delete; the next use tries again.
 			return nil
 		}

@@ -2,9 +2,9 @@ package sealedstorageextension
 
 import (
 	"bytes"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"encoding/binary"
+
+	"github.com/keytrail/keytrail/internal/seal"
 )
 
 // A sealed value:
@@ -15,85 +15,48 @@ import (
 // another name or client does not open. The component's key stands inside because Walk must give it back, and the
 // name, a keyed hash, cannot. Changing any of this orphans what is stored: it takes a new version.
 const (
-	version   = 1
-	keyIDSize = 8
-	headSize  = 1 + keyIDSize
+	version  = 1
+	headSize = 1 + seal.KeyIDSize
 )
 
-type keyID [keyIDSize]byte
-
-// sealingKey is one key with what is derived from it.
-type sealingKey struct {
-	id     keyID
-	cipher *xaes
-}
-
-func newSealingKey(master []byte) (*sealingKey, error) {
-	id, err := hkdf.Key(sha256.New, master, nil, "keytrail sealed_storage v1 id", keyIDSize)
-	if err != nil {
-		return nil, err
-	}
-	key, err := hkdf.Key(sha256.New, master, nil, "keytrail sealed_storage v1 value", keySize)
-	if err != nil {
-		return nil, err
-	}
-	x, err := newXAES(key)
-	if err != nil {
-		return nil, err
-	}
-	return &sealingKey{id: keyID(id), cipher: x}, nil
-}
+// label separates the keys of sealed values from all that is made from the same master. It is part of what is stored.
+const label = "keytrail sealed_storage v1"
 
 // sealer holds the keys at one moment. The first seals, all open.
-type sealer struct{ keys []*sealingKey }
+type sealer struct{ keys seal.Keys }
 
-// newSealer orders the keys as given and drops repetitions, which a key moved to previous_keys too early makes.
 func newSealer(masters ...[]byte) (*sealer, error) {
-	s := &sealer{}
-	for _, m := range masters {
-		k, err := newSealingKey(m)
-		if err != nil {
-			return nil, err
-		}
-		if s.find(k.id) == nil {
-			s.keys = append(s.keys, k)
-		}
+	keys, err := seal.NewKeys(label, masters...)
+	if err != nil {
+		return nil, err
 	}
-	return s, nil
-}
-
-func (s *sealer) find(id keyID) *sealingKey {
-	for _, k := range s.keys {
-		if k.id == id {
-			return k
-		}
-	}
-	return nil
+	return &sealer{keys}, nil
 }
 
 // sealing returns the id of the key that seals.
-func (s *sealer) sealing() keyID { return s.keys[0].id }
+func (s *sealer) sealing() seal.KeyID { return s.keys[0].ID() }
 
 func (s *sealer) seal(client, name, key string, value []byte) ([]byte, error) {
 	k := s.keys[0]
 	plain := make([]byte, 0, binary.MaxVarintLen64+len(key)+len(value))
 	plain = append(appendString(plain, key), value...)
-	out := make([]byte, 0, headSize+nonceSize+len(plain)+sha256.Size)
-	out = append(append(out, version), k.id[:]...)
-	return k.cipher.seal(out, plain, additional(out[:headSize], client, name))
+	id := k.ID()
+	out := make([]byte, 0, headSize+seal.NonceSize+len(plain)+seal.Overhead)
+	out = append(append(out, version), id[:]...)
+	return k.Seal(out, plain, additional(out[:headSize], client, name))
 }
 
 // open returns the key and value that are sealed under name, or an *openError.
 func (s *sealer) open(client, name string, sealed []byte) (key string, value []byte, err error) {
-	if len(sealed) < headSize+nonceSize || sealed[0] != version {
+	if len(sealed) < headSize+seal.NonceSize || sealed[0] != version {
 		return "", nil, &openError{client, reasonMalformed}
 	}
 	head := sealed[:headSize]
-	k := s.find(keyID(head[1:]))
+	k := s.keys.Find(seal.KeyID(head[1:]))
 	if k == nil {
 		return "", nil, &openError{client, reasonUnknownKey}
 	}
-	plain, err := k.cipher.open(sealed[headSize:], additional(head, client, name))
+	plain, err := k.Open(sealed[headSize:], additional(head, client, name))
 	if err != nil {
 		return "", nil, &openError{client, reasonForged}
 	}

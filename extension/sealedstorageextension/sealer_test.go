@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"go.opentelemetry.io/collector/config/configopaque"
+
+	"github.com/keytrail/keytrail/internal/seal"
 )
 
 func testSealer(t testing.TB, keys ...configopaque.String) *sealer {
@@ -59,7 +61,7 @@ func TestEveryBytePlaysItsPart(t *testing.T) {
 	}
 	for n := range sealed {
 		want := reasonForged
-		if n < headSize+nonceSize {
+		if n < headSize+seal.NonceSize {
 			want = reasonMalformed
 		}
 		refused(want, "owner", "name", sealed[:n])
@@ -90,7 +92,7 @@ func FuzzOpen(f *testing.F) {
 	good, err := s.seal("owner", "name", "key", []byte("value"))
 	require.NoError(f, err)
 	f.Add(good)
-	f.Add(good[:headSize+nonceSize])
+	f.Add(good[:headSize+seal.NonceSize])
 	f.Add([]byte{version})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		// Each fuzzing process seals its own seed; nothing else can open.

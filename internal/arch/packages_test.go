@@ -93,7 +93,7 @@ func TestArrowsRunOneWay(t *testing.T) {
 
 // Packages that work on events outside the Collector must be usable without it.
 func TestPlainPackagesDoNotImportTheCollector(t *testing.T) {
-	plain := []string{"internal/gateway", "internal/jwks", "internal/detect", "internal/journal", "internal/archive", "internal/query", "internal/secret", "internal/fingerprint", "internal/owner", "cmd/keytrail"}
+	plain := []string{"internal/gateway", "internal/jwks", "internal/detect", "internal/journal", "internal/archive", "internal/query", "internal/secret", "internal/fingerprint", "internal/owner", "internal/redact", "internal/privacy", "internal/loki", "internal/seal", "cmd/keytrail"}
 	byPath := map[string]pkg{}
 	for _, p := range packages(t) {
 		byPath[p.path()] = p

@@ -1,4 +1,4 @@
-package sealedstorageextension
+package seal
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 func TestXAESVectors(t *testing.T) {
 	check := func(key byte, aad, want string) {
 		t.Helper()
-		x, err := newXAES(bytes.Repeat([]byte{key}, keySize))
+		x, err := newXAES(bytes.Repeat([]byte{key}, KeySize))
 		require.NoError(t, err)
-		nonce := [nonceSize]byte([]byte("ABCDEFGHIJKLMNOPQRSTUVWX"))
+		nonce := [NonceSize]byte([]byte("ABCDEFGHIJKLMNOPQRSTUVWX"))
 		sealed, err := x.sealWith(nonce, nil, []byte("XAES-256-GCM"), []byte(aad))
 		require.NoError(t, err)
 		assert.Equal(t, want, hex.EncodeToString(sealed))
