@@ -13,10 +13,10 @@ VERSION = $(shell sed -n 's/^  version: *//p' builder-config.yaml)
 BIN := bin
 
 # Packages in which goroutines share state: they also run under the race detector.
-RACY := ./internal/fingerprint/... ./internal/secret/... ./internal/journal/... ./internal/owner/... ./internal/query/... \
+RACY := ./internal/archive/bucket/... ./internal/fingerprint/... ./internal/secret/... ./internal/journal/... ./internal/owner/... ./internal/query/... \
 	./internal/ship/... ./receiver/... ./processor/... ./connector/... ./exporter/... ./extension/...
 
-.PHONY: help build demo test lint generate bench fuzz ocb clean
+.PHONY: help build demo servers test lint generate bench fuzz ocb clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -29,7 +29,20 @@ build: ## build bin/otelcol-keytrail and bin/keytrail
 demo: build ## feed the collector three weeks of sample traffic with an incident, and say where to look
 	$(BIN)/keytrail demo $(ARGS)
 
-test: lint build ## everything: lint, unit, golden, fuzz seeds, race detector, scenarios with the real binary
+# The real servers that the scenarios start (testbed/servers/README.md), each from a module of its own.
+SERVERS := loki minio versitygw gitleaks
+
+servers: $(SERVERS:%=$(BIN)/servers/%) testbed/duckdb/node_modules ## get the real servers and peers that the tests start
+
+$(BIN)/servers/%: testbed/servers/%/go.mod
+	@mkdir -p $(@D)
+	cd testbed/servers/$* && go build -ldflags '-s -w' -o $(CURDIR)/$@ $$(sed -n 's/^tool //p' go.mod)
+
+testbed/duckdb/node_modules: testbed/duckdb/package-lock.json
+	cd $(@D) && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+test: lint build servers ## everything: lint, unit, golden, fuzz seeds, race detector, scenarios with the real binary
 	go test ./...
 	CGO_ENABLED=1 go test -race $(RACY)
 	CGO_ENABLED=1 go test -race -run 'Concurrent|Snapshot|Dead|Endpoint' ./internal/detect

@@ -10,10 +10,12 @@ import (
 	"time"
 )
 
-// What a Bucket's methods answer, wrapped, when a key is taken or absent.
+// What a Bucket's methods answer, wrapped, when the state of a key forbids them.
 var (
 	ErrExists   = errors.New("object exists")
 	ErrNotFound = errors.New("object not found")
+	ErrChanged  = errors.New("object changed")
+	ErrLocked   = errors.New("object is locked")
 )
 
 // Object is what a bucket knows of one object without reading it.
@@ -21,11 +23,38 @@ type Object struct {
 	Key      string
 	Size     int64
 	Modified time.Time
+	// ETag changes with every Put of other bytes under the key.
+	ETag string
 }
 
 // PutOptions qualify a Put.
 type PutOptions struct {
-	IfAbsent bool // answer ErrExists and change nothing when the key is taken
+	// IfAbsent answers ErrExists and changes nothing when the key is taken.
+	IfAbsent bool
+	// IfMatch, the ETag of an earlier Head, answers ErrChanged and changes nothing when the object is another by now or
+	// gone. Who swaps what he read calls Head first, then GetRange: a change between the two then fails the swap.
+	IfMatch string
+	// Lock and Hold need a bucket with Object Lock; elsewhere the Put fails with errors.ErrUnsupported, since a promise
+	// that nobody keeps is worse than none.
+	Lock Lock
+	Hold bool
+	// Tags are for those who read the bucket with other tools; a directory has no place for them and leaves them out.
+	Tags map[string]string
+}
+
+// LockMode says who may remove a locked object before its time.
+type LockMode string
+
+// The modes of S3 Object Lock. The zero LockMode is no lock.
+const (
+	Governance LockMode = "governance" // whoever has the permission to bypass it
+	Compliance LockMode = "compliance" // nobody, the owner of the account included
+)
+
+// Lock keeps a version of an object from being removed until a time.
+type Lock struct {
+	Mode  LockMode
+	Until time.Time
 }
 
 // Bucket is the little that the archive asks of a store. A Put is atomic and durable when it returns; a key that was

@@ -67,12 +67,15 @@ func (d *Directory) Put(ctx context.Context, key string, data io.Reader, size in
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if o.Lock != (Lock{}) || o.Hold {
+		return fmt.Errorf("put %s: a directory cannot lock an object: %w", key, errors.ErrUnsupported)
+	}
 	tmp, err := d.writeTemp(data, size)
 	if err != nil {
 		return fmt.Errorf("put %s: %w", key, err)
 	}
 	defer func() { _ = os.Remove(tmp) }() // gone already when it was renamed
-	if err := d.place(tmp, name, o.IfAbsent); err != nil {
+	if err := d.place(tmp, name, o); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			err = ErrExists
 		}
@@ -85,16 +88,16 @@ func (d *Directory) Put(ctx context.Context, key string, data io.Reader, size in
 const placeTries = 5
 
 // place gives the finished file its name. link(2) fails when the name is taken, which a rename would overwrite.
-func (d *Directory) place(tmp, name string, ifAbsent bool) (err error) {
+func (d *Directory) place(tmp, name string, o PutOptions) (err error) {
 	dir := filepath.Dir(name)
 	for range placeTries {
 		if err = d.mkdir(dir); err != nil {
 			return err
 		}
-		if ifAbsent {
+		if o.IfAbsent {
 			err = os.Link(tmp, name)
 		} else {
-			err = os.Rename(tmp, name)
+			err = d.replace(tmp, name, o.IfMatch)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
@@ -128,6 +131,11 @@ func (d *Directory) writeTemp(data io.Reader, size int64) (name string, err erro
 	}
 	if n != size {
 		return "", fmt.Errorf("object has %d bytes, %d were announced", n, size)
+	}
+	// The kernel's own stamp is some milliseconds coarse: two puts within them would bear one ETag.
+	now := time.Now()
+	if err := os.Chtimes(f.Name(), now, now); err != nil {
+		return "", err
 	}
 	return f.Name(), f.Sync()
 }
@@ -218,7 +226,7 @@ func (d *Directory) Head(ctx context.Context, key string) (Object, error) {
 	if err != nil {
 		return Object{}, fmt.Errorf("head %s: %w", key, err)
 	}
-	return Object{Key: key, Size: info.Size(), Modified: info.ModTime()}, nil
+	return Object{Key: key, Size: info.Size(), Modified: info.ModTime(), ETag: etag(info)}, nil
 }
 
 // Delete removes an object and the directories it leaves empty.
@@ -230,7 +238,7 @@ func (d *Directory) Delete(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := d.unlink(name); err != nil {
 		return fmt.Errorf("delete %s: %w", key, err)
 	}
 	return syncDir(d.prune(filepath.Dir(name)))

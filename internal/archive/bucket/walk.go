@@ -82,5 +82,5 @@ func (w *walk) object(key string) bool {
 	if err != nil {
 		return w.yield(Object{}, fmt.Errorf("list %s: %w", key, err)) && false
 	}
-	return w.yield(Object{Key: key, Size: info.Size(), Modified: info.ModTime()}, nil)
+	return w.yield(Object{Key: key, Size: info.Size(), Modified: info.ModTime(), ETag: etag(info)}, nil)
 }
