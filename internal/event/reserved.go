@@ -14,7 +14,7 @@ var stamped = []string{
 	KeyJWTExpiresAt, KeyJWTIssuedAt, KeyJWTAlgorithm, KeyJWTVerified,
 	KeyOwnerID, KeyOwnerType, KeyOwnerName, KeyOwnerTeam, KeyOwnerContact, KeyOwnerSource, KeyOwnerAsOf,
 	KeyOwnerPseudonym, KeyTokenID, KeyTokenName, KeyTokenScopes, KeyTokenCreatedAt, KeyTokenExpiresAt,
-	KeyTokenRevokedAt, KeyTokenExpiresIn, KeyTokenState,
+	KeyTokenRevokedAt, KeyTokenRotatedAt, KeyTokenRotatedFrom, KeyTokenExpiresIn, KeyTokenState,
 	KeyAlertID, KeyAlertState, KeyAlertDetector, KeyAlertSeverity, KeyAlertReasons, KeyAlertObserved,
 	KeyAlertBaseline, KeyAlertCount, KeyAlertExplanation, KeyAlertNext, KeyAlertStart, KeyAlertEnd,
 }

@@ -15,7 +15,7 @@ var skeleton = index([]string{
 	KeyAnsweredBy, KeyUpstreamStatus, KeyDenyReason, KeyErrorType, KeyDuration, KeyUpstreamTime,
 	KeyRequestBodySize, KeyRequestSize, KeyRespBodySize, KeyRespSize,
 	KeyFingerprint, KeyFingerprintPrev, KeyOthers, KeyPrincipal, KeyPrincipalPrev, KeyPrincipalClaimed, KeyPrincipalBasis,
-	KeyTokenScheme, KeyTokenLocation, KeyTokenFormat, KeyTokenChecksum, KeyTokenVisibility, KeyTokenState,
+	KeyTokenScheme, KeyTokenLocation, KeyTokenFormat, KeyTokenChecksum, KeyTokenVisibility, KeyTokenState, KeyTokenRotatedFrom,
 	KeyOwnerPseudonym, KeyClientAddress, KeyClientAS, KeyClientASOrg, KeyClientCountry, KeyAgentFamily,
 	KeyAlertID, KeyAlertState, KeyAlertDetector, KeyAlertSeverity, KeyAlertReasons, KeyAlertObserved, KeyAlertBaseline,
 	KeyAlertCount, KeyAlertExplanation, KeyAlertNext, KeyAlertStart, KeyAlertEnd,

@@ -239,6 +239,23 @@ func (p *Pass) addSubject(subject string, at place) {
 	p.add(credential{kind: kindID, digest: idDigest(schemeMTLS, p.issuer, subject), scheme: schemeMTLS, place: at})
 }
 
+// addPeer takes the client certificate that the gateway itself checked. Only there the subject is shown as the id of a
+// credential: what stands in a header may be the caller's own text, and a directory would be asked about it.
+func (p *Pass) addPeer(subject, sum string) {
+	kind, id := schemeMTLS, strings.TrimSpace(subject)
+	if placeholder(id) {
+		kind, id = kindCertificate, plainSum(sum)
+	}
+	if id == "" {
+		return
+	}
+	p.peer = id
+	p.add(credential{
+		kind: kindID, digest: idDigest(kind, p.issuer, id), id: id, scheme: schemeMTLS,
+		place: place{rank: rankMTLS, kind: placeMTLS},
+	})
+}
+
 // kindCertificate is the kind of a kc over a certificate's SHA-256, for a gateway that gives no subject.
 const kindCertificate = "mtls_fingerprint"
 

@@ -18,9 +18,9 @@ const (
 
 // findEncoded marks runs of base64 or hexadecimal letters that hold a credential: one of the values, or anything
 // that the other finders know once the run is decoded.
-func (p *Pass) findEncoded(l *layer, nested int, exact bool) {
+func (p *Pass) findEncoded(l *layer, o within) {
 	least := shortestRun
-	if exact {
+	if o.exact {
 		least = min(least, p.encoded.short)
 	}
 	for i := 0; ; {
@@ -28,7 +28,7 @@ func (p *Pass) findEncoded(l *layer, nested int, exact bool) {
 		if !ok {
 			return
 		}
-		p.findInRun(l, start, end, nested, exact)
+		p.findInRun(l, start, end, o)
 		i = end
 	}
 }
@@ -53,17 +53,17 @@ func stretch(s string, from, least int, of byteClass) (start, end int, ok bool) 
 	return 0, 0, false
 }
 
-func (p *Pass) findInRun(l *layer, start, end, nested int, exact bool) {
+func (p *Pass) findInRun(l *layer, start, end int, o within) {
 	run := l.text[start:end]
-	if exact && p.encoded.in(run, p.values) {
+	if o.exact && p.encoded.in(run, p.values) {
 		p.finder.markText(l, start, end, "encoded")
 		return
 	}
-	if nested >= maxNested || len(run) < shortestRun {
+	if o.nested >= maxNested || len(run) < shortestRun {
 		return
 	}
 	for tries := 0; tries < maxStarts; tries++ {
-		if text, ok := decodeRun(run); ok && p.holdsCredential(text, nested+1, exact) {
+		if text, ok := decodeRun(run); ok && p.holdsCredential(text, o) {
 			p.finder.markText(l, end-len(run), end, "encoded")
 			return
 		}
@@ -92,8 +92,13 @@ func decodeRun(run string) (string, bool) {
 	if n, err := enc.Decode(head[:], []byte(run[:12])); err != nil || !mostlyText(head[:n]) {
 		return "", false
 	}
-	run = run[:len(run)-(len(run)&3)%4]
+	if len(run)&3 == 1 {
+		run = run[:len(run)-1]
+	}
 	b, err := enc.DecodeString(run)
+	if whole := len(b) / 3 * 3; err == nil && !mostlyText(b[whole:]) {
+		b = b[:whole] // letters of what follows
+	}
 	if err != nil || !mostlyText(b) {
 		return "", false
 	}
@@ -137,10 +142,11 @@ func mostlyText(b []byte) bool {
 }
 
 // holdsCredential runs the finders on a decoded text without keeping their spans.
-func (p *Pass) holdsCredential(text string, nested int, exact bool) bool {
+func (p *Pass) holdsCredential(text string, o within) bool {
 	before := len(p.finder.spans)
 	l := layer{text: text}
-	p.findLayers(&l, layerOptions{exact: exact, nested: nested})
+	o.nested++
+	p.findLayers(&l, layerOptions{within: o, search: o.ruled})
 	found := len(p.finder.spans) > before
 	p.finder.spans = p.finder.spans[:before]
 	return found

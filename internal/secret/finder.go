@@ -9,7 +9,8 @@ import (
 type span struct {
 	start, end int
 	rule       string
-	scalar     bool // an unquoted JSON value: becomes null, so that the text stays JSON
+	scalar     bool   // an unquoted JSON value: becomes null, so that the text stays JSON
+	with       string // instead of [REDACTED:<rule>]
 }
 
 // finder collects the spans of one string. Its memory is used again for the next.
@@ -62,8 +63,9 @@ func (f *finder) findValues(l *layer, values []exactValue) {
 	}
 }
 
-// apply replaces the spans. Where two overlap, the one that begins first names the rule for both.
-func (f *finder) apply(s string) string {
+// apply replaces the spans, and counts them. Where two overlap, the one that begins first names the rule for both.
+func (p *Pass) apply(s string, field FieldKind) string {
+	f := &p.finder
 	slices.SortFunc(f.spans, func(a, b span) int {
 		if a.start != b.start {
 			return a.start - b.start
@@ -79,20 +81,36 @@ func (f *finder) apply(s string) string {
 	for i := 0; i < len(f.spans); {
 		sp := f.spans[i]
 		for i++; i < len(f.spans) && f.spans[i].start < sp.end; i++ {
-			sp.end = max(sp.end, f.spans[i].end)
-			sp.scalar = sp.scalar && f.spans[i].scalar
-			if sp.rule == ruleValue {
-				sp.rule = f.spans[i].rule // how it was found by itself says more
-			}
+			sp.join(&f.spans[i])
 		}
 		b.WriteString(s[from:sp.start])
-		if sp.scalar {
-			b.WriteString("null")
-		} else {
-			b.WriteString(replacement(sp.rule))
-		}
+		b.WriteString(sp.text())
+		p.count(sp.rule, field, ResultRedacted)
 		from = sp.end
 	}
 	b.WriteString(s[from:])
 	return b.String()
+}
+
+// join makes sp cover next too, which begins inside it.
+func (sp *span) join(next *span) {
+	if sp.end < next.end {
+		sp.with = "" // what stands for a part does not stand for the whole
+	}
+	sp.end = max(sp.end, next.end)
+	sp.scalar = sp.scalar && next.scalar
+	if sp.rule == ruleValue {
+		sp.rule, sp.with = next.rule, "" // how it was found by itself says more
+	}
+}
+
+// text is what is put in place of the span.
+func (sp *span) text() string {
+	switch {
+	case sp.scalar:
+		return "null"
+	case sp.with != "":
+		return sp.with
+	}
+	return replacement(sp.rule)
 }

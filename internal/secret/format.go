@@ -1,6 +1,10 @@
 package secret
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/keytrail/keytrail/internal/event"
+)
 
 // formatOpaque is token.format where the text says nothing.
 const formatOpaque = "opaque"
@@ -32,6 +36,7 @@ const (
 // formats is the table of known tokens. A format matches only at its prefix, so the table costs nothing on text
 // that holds none of the prefixes.
 var formats = []tokenFormat{
+	{name: "canary", prefix: event.CanaryPrefix, letters: lowHex, min: 32, max: 32},
 	{name: "github_pat", prefix: "ghp_", letters: word, min: 36, sum: checksumBase62},
 	{name: "github_oauth", prefix: "gho_", letters: word, min: 36, sum: checksumBase62},
 	{name: "github_user", prefix: "ghu_", letters: word, min: 36, sum: checksumBase62},

@@ -27,6 +27,8 @@ type keyClass struct {
 	cert     certPart  // what it says of a client certificate
 	ruled    bool      // a rule of the source names it
 	scheme   string
+	context  string    // the key as the rule sets are given it; empty where it means nothing to them
+	kind     FieldKind // where the key does not tell
 }
 
 // gatewayFields are what the gateways log of nearly every request without a standard name.

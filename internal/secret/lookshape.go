@@ -10,6 +10,7 @@ func (p *Pass) lookShapes(n *note, value string) {
 	if !n.plain {
 		p.addHits(c, value)
 	}
+	n.clean = p.lookMatches(c, c.context, value)
 	seen := n.seen
 	if seen&(isColon|isEqual|isEscape) == 0 && !c.target {
 		return
@@ -37,6 +38,7 @@ func (p *Pass) lookShapes(n *note, value string) {
 		value = text
 		_, f.hits = scan(value, f.hits[:0])
 		p.addHits(c, value)
+		n.clean = p.lookMatches(c, "", value) && n.clean
 		p.lookMembers(value)
 	}
 }

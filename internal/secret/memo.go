@@ -1,6 +1,10 @@
 package secret
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/keytrail/keytrail/internal/secret/search"
+)
 
 // A pass reads each string twice, to find credentials and to remove them. What the first reading learned is kept as a
 // note. The notes of a record stand in the order of its attributes; whoever calls Look and Scrub himself scrubs in the
@@ -12,6 +16,7 @@ type note struct {
 	seen  byteClass // of the bytes outside tokens
 	read  bool      // seen and plain are set
 	plain bool      // no shape matched
+	clean bool      // the rule sets found nothing, on any layer of escaping
 }
 
 // scan reads value.
@@ -106,7 +111,11 @@ func (p *Pass) lookupClass(key string) *keyClass {
 	if c := p.made(key); c != nil {
 		return c
 	}
-	p.classes = append(p.classes, computeClass(key))
+	c := computeClass(key)
+	if p.searcher != nil && !c.typed && !c.ours && search.ReadsKey(p.searcher, key) {
+		c.context = key
+	}
+	p.classes = append(p.classes, c)
 	return &p.classes[len(p.classes)-1]
 }
 

@@ -19,13 +19,15 @@ type Pass struct {
 	prints   []prints // of the found, as far as they were asked for; empty again when one is found
 	overflow int
 	hidden   concealed
-	// principal is the gateway's id of a caller it let in.
-	principal string
-	proofKey  string // the thumbprint of the key of a DPoP proof
-	certs     int    // client certificates read
-	values    []exactValue
-	shortest  int // none is shorter
-	encoded   needles
+	// principal is the gateway's id of a caller it let in, or of his credential, of which principalKind is the kind.
+	principal, principalKind string
+	// peer is what the client certificate is known by that the gateway checked.
+	peer     string
+	proofKey string // the thumbprint of the key of a DPoP proof
+	certs    int    // client certificates read
+	values   []exactValue
+	shortest int // none is shorter
+	encoded  needles
 
 	notes     []note // of the record's attributes, then of its resource's
 	memories  []memory
@@ -38,6 +40,9 @@ type Pass struct {
 	lastClass *keyClass
 
 	finder    finder
+	searcher  Searcher // nil without rule sets
+	matches   []Match  // of one text
+	findings  []Finding
 	failures  int
 	sanitized bool
 }
@@ -47,6 +52,7 @@ func newPass(s *Sealer) *Pass {
 	if s != nil {
 		p.rules = s.rules
 		p.finder.rules = s.rules
+		p.searcher = s.search
 	}
 	return p
 }
@@ -68,10 +74,11 @@ func (p *Pass) End() {
 	enc := p.encoded
 	enc.reset()
 	enc.short, enc.signs = 0, false
+	clear(p.matches[:cap(p.matches)])
 	*p = Pass{
 		sealer: s, rules: s.rules, found: p.found[:0], prints: p.prints[:0], values: p.values[:0],
 		notes: p.notes[:0], memories: p.memories[:0], classes: p.classes[:0], orders: p.orders, single: p.single,
-		finder: fd, encoded: enc,
+		finder: fd, encoded: enc, searcher: s.search, matches: p.matches[:0], findings: p.findings[:0],
 	}
 	s.passes.Put(p)
 }
@@ -100,8 +107,11 @@ func (p *Pass) Auth(a event.Auth) {
 	}
 	if a.Authenticated {
 		p.principal = a.Principal
+		if a.Principal == "" && a.CredentialID != openRequest {
+			p.principal, p.principalKind = a.CredentialID, a.Kind
+		}
 	}
-	p.addCertificate(a.MTLSSubject, a.MTLSFingerprint, place{rank: rankMTLS, kind: placeMTLS})
+	p.addPeer(a.MTLSSubject, a.MTLSFingerprint)
 }
 
 // add keeps one credential; the same one found twice keeps its better place.

@@ -4,15 +4,13 @@ import (
 	"strings"
 
 	"github.com/keytrail/keytrail/internal/event"
+	"github.com/keytrail/keytrail/internal/secret/search"
 )
 
 // placeholderPrefix begins every replacement text. A value that is one whole replacement is clean.
 const placeholderPrefix = "[REDACTED"
 
 func replacement(rule string) string { return placeholderPrefix + ":" + rule + "]" }
-
-// longestRule bounds the rule name inside a replacement that we believe; more would be a place to hide a secret in.
-const longestRule = 32
 
 // replaced reports whether s is exactly [REDACTED] or [REDACTED:<rule>].
 func replaced(s string) bool {
@@ -23,15 +21,10 @@ func replaced(s string) bool {
 	if rest == "]" {
 		return true
 	}
-	if len(rest) < 3 || len(rest) > longestRule+2 || rest[0] != ':' || rest[len(rest)-1] != ']' {
+	if len(rest) < 3 || rest[0] != ':' || rest[len(rest)-1] != ']' {
 		return false
 	}
-	for _, c := range []byte(rest[1 : len(rest)-1]) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
-			return false
-		}
-	}
-	return true
+	return search.ValidRule(rest[1 : len(rest)-1])
 }
 
 // standIns are what gateways and people write where a credential was (true), or where there is none.

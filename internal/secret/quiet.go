@@ -14,6 +14,9 @@ func (p *Pass) quiet(n *note, key, value string) bool {
 	if !n.plain || n.seen&c.wakes != 0 {
 		return false
 	}
+	if !p.unmatched(n, value) {
+		return false
+	}
 	exact := p.exactIn(c, key, value)
 	if len(value) < shortestRun && (!exact || len(value) < p.shortest) {
 		return true
@@ -24,7 +27,7 @@ func (p *Pass) quiet(n *note, key, value string) bool {
 	if exact {
 		f.findValues(&l, p.values)
 	}
-	p.findEncoded(&l, 0, exact)
+	p.findEncoded(&l, within{exact: exact, ruled: p.searches(c)})
 	return len(f.spans) == 0
 }
 

@@ -3,6 +3,8 @@ package secret
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/keytrail/keytrail/internal/secret/search"
 )
 
 const hexDigits = "0123456789abcdef"
@@ -97,7 +99,7 @@ func cutText(s string, limit int) string {
 	for limit > 0 && !utf8.RuneStart(s[limit]) {
 		limit--
 	}
-	if at := strings.LastIndex(s[:limit], placeholderPrefix); at >= 0 && limit-at < len(placeholderPrefix)+longestRule+2 {
+	if at := strings.LastIndex(s[:limit], placeholderPrefix); at >= 0 && limit-at < len(placeholderPrefix)+search.LongestRule+2 {
 		if end := strings.IndexByte(s[at:], ']'); end >= 0 && at+end >= limit {
 			limit = at
 		}

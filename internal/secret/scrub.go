@@ -47,7 +47,7 @@ func (p *Pass) ScrubKey(key string) (string, bool) {
 }
 
 func (p *Pass) scrubKey(key string) (string, bool) {
-	clean, changed := p.scrubText(key)
+	clean, changed := p.scrub(&note{class: &keyText}, "", key)
 	if len(clean) > maxKey {
 		p.sanitized = true
 		return cutText(clean, maxKey), true
@@ -55,8 +55,17 @@ func (p *Pass) scrubKey(key string) (string, bool) {
 	return clean, changed
 }
 
-// noClass is for text that no key tells anything about.
-var noClass = computeClass("")
+// noClass is for text that no key tells anything about, keyText for keys themselves.
+var (
+	noClass = textClass(FieldText)
+	keyText = textClass(FieldKey)
+)
+
+func textClass(kind FieldKind) keyClass {
+	c := computeClass("")
+	c.kind = kind
+	return c
+}
 
 // ScrubBytes is Scrub for a byte string. Text is treated as text; from other bytes only the credentials are cut.
 func (p *Pass) ScrubBytes(b []byte) ([]byte, bool) {
@@ -82,6 +91,7 @@ func (p *Pass) redactBytes(s string) (clean string, changed bool) {
 	defer func() {
 		if recover() != nil {
 			p.failures++
+			p.count(ruleFailed, FieldText, ResultFailed)
 			clean, changed = replacement(ruleFailed), true
 		}
 	}()
@@ -106,6 +116,7 @@ func (p *Pass) scrubAs(n *note, key, value string) (clean string, changed bool) 
 	defer func() {
 		if recover() != nil { // the panic's text may hold the payload, so it is not looked at
 			p.failures++
+			p.count(ruleFailed, n.class.field(), ResultFailed)
 			clean, changed = replacement(ruleFailed), true
 		}
 	}()
@@ -120,15 +131,15 @@ func (p *Pass) settle(n *note, key, value string) (string, bool) {
 	c := n.class
 	if c.bears && c.wholeValue() && !replaced(value) {
 		if !placeholder(value) {
-			return replacement(c.means.rule), true
+			return p.whole(c, c.means.rule)
 		}
 		return p.clean(value)
 	}
 	if c.cert == certWhole && longEnoughForACertificate(value) {
-		return replacement(ruleCertificate), true
+		return p.whole(c, ruleCertificate)
 	}
 	if c.header && startsWithScheme(value) {
-		return replacement(schemeInText), true // a credential in any header, however short
+		return p.whole(c, schemeInText) // a credential in any header, however short
 	}
 	text, changed := value, false
 	for range maxRounds {
@@ -143,9 +154,16 @@ func (p *Pass) settle(n *note, key, value string) (string, bool) {
 		text, changed, n = next, true, &note{class: c}
 	}
 	if _, again, _ := p.redact(n, key, text); again {
+		p.count(ruleUnscannable, c.field(), ResultRemoved)
 		return replacement(ruleUnscannable), true
 	}
 	return text, changed
+}
+
+// whole replaces all of a value.
+func (p *Pass) whole(c *keyClass, rule string) (string, bool) {
+	p.count(rule, c.field(), ResultRedacted)
+	return replacement(rule), true
 }
 
 // wholeValue reports whether the name alone condemns all of the value.
@@ -171,24 +189,32 @@ func (p *Pass) redact(n *note, key, value string) (string, bool, byteClass) {
 		f.findForwarded(&l)
 	}
 	seen := p.findLayers(&l, layerOptions{
-		exact:  p.exactIn(c, key, value),
+		within: within{exact: p.exactIn(c, key, value), ruled: p.searches(c)},
 		query:  c.query,
 		target: c.target,
 		typed:  c.typed,
+		search: p.searches(c) && !n.clean,
 		note:   n,
 	})
 	if len(f.spans) == 0 {
 		return value, cut, seen
 	}
-	return f.apply(value), true, seen
+	return p.apply(value, c.field()), true, seen
+}
+
+// within is what holds for a text and for all that is encoded in it.
+type within struct {
+	exact  bool // search for the request's exact values
+	ruled  bool // the rule sets may look at it
+	nested int  // layers of base64 or hexadecimal already taken off
 }
 
 type layerOptions struct {
-	exact  bool // search for the request's exact values
+	within
 	query  bool // the text is a query string
 	target bool // the text is a URL
 	typed  bool // no names are looked for in it
-	nested int  // layers of base64 or hexadecimal already taken off
+	search bool // they have not found it clean yet
 	note   *note
 }
 
@@ -227,11 +253,18 @@ func (p *Pass) find(l *layer, o layerOptions) byteClass {
 	} else {
 		seen = p.findShapes(l)
 	}
+	if o.search {
+		context := ""
+		if o.note != nil {
+			context = o.note.class.context
+		}
+		p.findMatches(l, context)
+	}
 	if o.exact {
 		f.findValues(l, p.values)
 	}
 	if len(l.text) >= shortestRun || o.exact {
-		p.findEncoded(l, o.nested, o.exact)
+		p.findEncoded(l, o.within)
 	}
 	if o.typed {
 		return seen

@@ -16,6 +16,8 @@ type Options struct {
 	// Verify reports that a JWT's signature verifies against the keys configured for its issuer. Nil means that none
 	// can be verified. It is called once for each record that presents a JWT first.
 	Verify func(token string) bool
+	// Searcher finds what rule sets describe, beside the floor. Nil means the floor alone.
+	Searcher Searcher
 }
 
 // Sealer finds, fingerprints and removes the credentials of records. It is safe for concurrent use.
@@ -24,12 +26,13 @@ type Sealer struct {
 	issuer string
 	rules  *rules
 	verify func(token string) bool
+	search Searcher
 	passes sync.Pool
 }
 
 // New makes a Sealer that stamps with whatever ring keys gives at the time.
 func New(keys interface{ Ring() *fingerprint.Ring }, o Options) *Sealer {
-	s := &Sealer{keys: keys, issuer: o.Issuer, rules: newRules(o.Rules), verify: o.Verify}
+	s := &Sealer{keys: keys, issuer: o.Issuer, rules: newRules(o.Rules), verify: o.Verify, search: o.Searcher}
 	s.passes.New = func() any { return newPass(s) }
 	return s
 }

@@ -82,8 +82,11 @@ type owner struct {
 func (p *Pass) whose(creds []credential) (o owner) {
 	defer p.recovered()
 	o.basis = event.BasisCredential
-	if p.principal != "" {
-		o.basis, o.digest = event.BasisGateway, fingerprint.PrincipalDigest(p.issuer, "", p.principal)
+	switch {
+	case p.principal != "":
+		o.basis, o.digest = event.BasisGateway, fingerprint.PrincipalDigest(p.issuer, p.principalKind, p.principal)
+	case p.peer != "" && len(creds) == 1: // beside a token, the certificate may be a proxy's
+		o.basis, o.digest = event.BasisGateway, fingerprint.PrincipalDigest(p.issuer, schemeMTLS, p.peer)
 	}
 	for i := range creds {
 		if !creds[i].token.isZero() {
