@@ -55,11 +55,14 @@ func (e *edge) ConsumeLogs(_ context.Context, ld plog.Logs) error {
 	r := records.Get().(*event.Record)
 	defer release(r)
 	for entry := range plogevent.Logs(ld) {
-		if name := entry.Record.EventName(); name != "" && name != event.NameRequest {
-			continue
+		switch entry.Record.EventName() {
+		case "", event.NameRequest:
+			plogevent.Read(entry, r)
+			e.state.engine.Observe(r)
+		case event.NameRotated:
+			plogevent.Read(entry, r)
+			e.state.engine.Rotated(r)
 		}
-		plogevent.Read(entry, r)
-		e.state.engine.Observe(r)
 	}
 	return nil
 }

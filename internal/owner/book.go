@@ -39,6 +39,10 @@ type Options struct {
 	// with the error when its rows are refused or it does not answer (once per error) and the last good directory
 	// stays. rows is how many are in force.
 	OnReload func(rows int, err error)
+
+	// OnRotate is called with the tokens that a load shows in the place of older ones, and with how many more there
+	// were. Nil: nobody looks for them. The first load of a book shows none: what came before it is not known.
+	OnRotate func(found []Rotation, more int)
 }
 
 // Book is a directory as it stands now. Readers take the index by one atomic load; a reload builds a new one beside
@@ -129,8 +133,10 @@ func (b *Book) refresh() {
 	if err == nil {
 		b.good = now
 		if dir != nil {
+			former := b.dir
 			b.dir = dir
 			b.index.Store(dir.index(b.o.Ring(), b.index.Load()))
+			b.compare(former, now)
 		}
 	}
 	b.stale.Store(now.Sub(b.good) >= StaleAfter*b.o.Interval)
@@ -178,6 +184,16 @@ func (b *Book) load() (*Directory, error) {
 func (b *Book) rekey() {
 	if ring, x := b.o.Ring(), b.index.Load(); ring != x.Ring() {
 		b.index.Store(b.dir.index(ring, x))
+	}
+}
+
+// compare tells what a load replaced, once the new directory is in force.
+func (b *Book) compare(former *Directory, now time.Time) {
+	if b.o.OnRotate == nil || former.read.IsZero() {
+		return
+	}
+	if found, more := rotations(former, b.dir, now); len(found) > 0 {
+		b.o.OnRotate(found, more)
 	}
 }
 

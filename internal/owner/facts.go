@@ -39,11 +39,14 @@ const (
 	CreatedAt Moment = iota
 	ExpiresAt
 	RevokedAt
+	RotatedAt
 	Moments
 )
 
 // MomentKeys are the attributes of the moments.
-var MomentKeys = [Moments]string{event.KeyTokenCreatedAt, event.KeyTokenExpiresAt, event.KeyTokenRevokedAt}
+var MomentKeys = [Moments]string{
+	event.KeyTokenCreatedAt, event.KeyTokenExpiresAt, event.KeyTokenRevokedAt, event.KeyTokenRotatedAt,
+}
 
 // Facts are what directories say of one token. An empty text and a zero time say nothing.
 type Facts struct {
@@ -109,6 +112,6 @@ func (r *Row) Facts() Facts {
 			r.OwnerID, r.OwnerType, r.OwnerName, r.OwnerTeam, r.OwnerContact,
 			r.TokenID, r.TokenName, strings.Join(r.TokenScopes, " "),
 		},
-		Moment: [Moments]time.Time{r.CreatedAt, r.ExpiresAt, r.RevokedAt},
+		Moment: [Moments]time.Time{r.CreatedAt, r.ExpiresAt, r.RevokedAt, r.RotatedAt},
 	}
 }

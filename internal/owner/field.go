@@ -46,6 +46,7 @@ var fields = map[string]func(*Row, string) error{
 	"created_at":    func(r *Row, s string) error { return setTime(&r.CreatedAt, s) },
 	"expires_at":    func(r *Row, s string) error { return setTime(&r.ExpiresAt, s) },
 	"revoked_at":    func(r *Row, s string) error { return setTime(&r.RevokedAt, s) },
+	"rotated_at":    func(r *Row, s string) error { return setTime(&r.RotatedAt, s) },
 }
 
 // fieldNames is what an error lists where a column or a key is unknown.

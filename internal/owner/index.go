@@ -30,7 +30,9 @@ func newLayer(t *table, ring *fingerprint.Ring, former layer, same bool) layer {
 		return layer{table: t, prints: former.prints}
 	}
 	l := layer{table: t, prints: make(map[printKey]ref, len(t.digests)*len(ring.Epochs())+len(t.pinned))}
+	var p pace
 	for d, r := range t.digests {
+		p.step()
 		for _, id := range ring.Live(fingerprint.Credential, d) {
 			l.prints[printOf(id)] = r
 		}

@@ -12,7 +12,7 @@ import (
 //	line     uvarint          0 where its source has no lines
 //	mask     uint16           which of the following are there, in this order
 //	span     2 × int64        valid from, valid until
-//	moments  3 × int64        created, expires, revoked
+//	moments  4 × int64        created, expires, revoked, rotated
 //	texts    8 × (uvarint n, n bytes)
 //
 // Times are microseconds: nanoseconds would not reach the year 9999, which people write for "never". Chunks become

@@ -58,3 +58,8 @@ func parsePrint(text string) (p printKey, ok bool) {
 	}
 	return p, wrong < 16 && epoch < 1<<16
 }
+
+// id is the fingerprint that printOf made p of.
+func (p printKey) id() fingerprint.ID {
+	return fingerprint.ID{Kind: fingerprint.Kind(p[0]), Epoch: uint16(p[1])<<8 | uint16(p[2]), Sum: [16]byte(p[3:])}
+}

@@ -29,7 +29,7 @@ type Row struct {
 	OwnerID, OwnerType, OwnerName, OwnerTeam, OwnerContact string
 	TokenID, TokenName                                     string
 	TokenScopes                                            []string
-	CreatedAt, ExpiresAt, RevokedAt                        time.Time
+	CreatedAt, ExpiresAt, RevokedAt, RotatedAt             time.Time
 }
 
 // State says what the token was at a moment, as Facts.State does.

@@ -59,7 +59,8 @@ type builder struct {
 	packer
 	table
 
-	bad faults
+	bad  faults
+	pace pace
 }
 
 func newBuilder() *builder {
@@ -70,6 +71,7 @@ func newBuilder() *builder {
 
 // add takes a row. A bad one is kept for the error of finish: one load tells of all its bad rows.
 func (b *builder) add(r *Row) error {
+	b.pace.step()
 	if b.rows >= MaxRows {
 		return errTooManyRows
 	}

@@ -2,6 +2,10 @@ package tokenownerprocessor
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -258,7 +262,7 @@ func TestABugCutsTheRecordAndNotTheBatch(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.Keyring.Path = keyringPath
 	p := newStarted(t, cfg)
-	p.keyed.Store(&keyed{ring: p.files.keyring.Ring(), sealer: secret.New(noRing{}, secret.Options{})})
+	p.keyed.Store(&keyed{ring: p.files.keyring.Ring(), rules: p.files.rules.current(), sealer: secret.New(noRing{}, secret.Options{})})
 	token := dummyToken()
 
 	ld := withKeys("Bearer " + token)
@@ -296,4 +300,66 @@ func TestASkeletonKeepsWordsAndNoTokens(t *testing.T) {
 	for _, s := range []string{dummyToken(), githubToken(), "/v1/4711081547110815", "a b", "x=y", "kürzel", strings.Repeat("a.", 40)} {
 		require.False(t, harmless(s), s)
 	}
+}
+
+// Whatever an attacker writes beside his token, it neither hides his request nor keeps the token in it: with every rule
+// in force, a nest of encodings and sixteen decoys before the real one leave a record that says who asked for what.
+func TestDecoysAndNestsHideNothingFromTheRules(t *testing.T) {
+	b := newBench(t, nil)
+	nest := func(text string) string {
+		for i := 0; len(text) < 8<<10; i++ {
+			switch i % 3 {
+			case 0:
+				text = base64.StdEncoding.EncodeToString([]byte(text))
+			case 1:
+				text = url.QueryEscape(`{"a":"` + text + `"}`)
+			default:
+				text = hex.EncodeToString([]byte(text))
+			}
+		}
+		return text
+	}
+	token, known := dummyToken(), githubToken()
+	out := b.sendLogs(t, context.Background(), request(func(lr plog.LogRecord) {
+		a := lr.Attributes()
+		a.PutStr(event.KeyPath, "/v1/orders/17")
+		a.PutStr(event.KeyClientAddress, "203.0.113.77")
+		for i := range 16 {
+			a.PutStr(event.PrefixRequestHeader+"x-api-key-"+strconv.Itoa(i), githubToken())
+			a.PutStr("app.decoy-"+strconv.Itoa(i), "postgres://u:"+dummyToken()+"@h.example/d")
+		}
+		a.PutStr(event.PrefixRequestHeader+"authorization", "Bearer "+token)
+		a.PutStr("app.nest", nest("Bearer "+token))
+		a.PutStr("app.known", nest(known))
+		a.PutStr("app.echo", token)
+	}))
+	requireGone(t, logText(t, out), token)
+	requireGone(t, logText(t, out), known)
+	a := records(out)[0].Attributes()
+	require.Equal(t, fingerprintOf(t, token), strOf(a, event.KeyFingerprint))
+	require.Equal(t, []string{"GET", "/v1/orders/17", "203.0.113.77"},
+		[]string{strOf(a, event.KeyMethod), strOf(a, event.KeyPath), strOf(a, event.KeyClientAddress)})
+	require.Equal(t, "[REDACTED:credential]", strOf(a, "app.echo"))
+	require.NotEmpty(t, strOf(a, event.KeyRedaction))
+}
+
+func TestARecordThatPrivacyCannotFinishIsCut(t *testing.T) {
+	b := newBench(t, func(c *Config) {
+		c.Privacy.Email = "drop"
+		c.Redaction.DefaultRules = false // which would have cut it before
+	})
+	ld := request(func(lr plog.LogRecord) {
+		lr.Attributes().PutStr(event.KeyRedaction, event.RedactionDone)
+		s := lr.Attributes().PutEmptySlice("app.list")
+		s.EnsureCapacity(maxValues + 1)
+		for range maxValues {
+			s.AppendEmpty().SetStr("")
+		}
+		s.AppendEmpty().SetStr("alice@example.com")
+	})
+	out := b.sendLogs(t, event.Trusted(context.Background()), ld)
+	require.NotContains(t, logText(t, out), "alice")
+	require.Equal(t, event.RedactionFailed, strOf(records(out)[0].Attributes(), event.KeyRedaction))
+	metadatatest.AssertEqualProcessorTokenOwnerSkeletonCuts(t, b.tel,
+		point(1, attribute.String("signal", "logs"), attribute.String("reason", "privacy")), metricdatatest.IgnoreTimestamp())
 }

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/gateway"
+	"github.com/keytrail/keytrail/internal/privacy"
 	"github.com/keytrail/keytrail/internal/secret"
 )
 
@@ -51,6 +53,15 @@ type Config struct {
 	// Owners are the sources of who owns a token.
 	Owners OwnersConfig `mapstructure:"owners"`
 
+	// Canary plants tokens in the logs pipeline behind, where token_trail looks whether one comes through.
+	Canary configoptional.Optional[CanaryConfig] `mapstructure:"canary"`
+
+	// Redaction are the rules that look for secrets beside the floor.
+	Redaction RedactionConfig `mapstructure:"redaction"`
+
+	// Privacy says what is kept of a person.
+	Privacy privacy.Config `mapstructure:"privacy"`
+
 	_ struct{}
 }
 
@@ -73,9 +84,11 @@ const maxNameBytes = 64
 
 func createDefaultConfig() component.Config {
 	return &Config{
-		Source:   event.SourceOther,
-		Backfill: event.DefaultWindow.Back,
-		Owners:   defaultOwners(),
+		Source:    event.SourceOther,
+		Backfill:  event.DefaultWindow.Back,
+		Owners:    defaultOwners(),
+		Canary:    defaultCanary(),
+		Redaction: defaultRedaction(),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/keytrail/keytrail/internal/gateway"
 	"github.com/keytrail/keytrail/internal/owner"
 	"github.com/keytrail/keytrail/internal/owner/ownersql"
+	"github.com/keytrail/keytrail/internal/privacy"
 	"github.com/keytrail/keytrail/internal/secret"
 )
 
@@ -64,6 +65,22 @@ func TestConfig(t *testing.T) {
 		}
 		require.Equal(t, []kind{kindSQL, kindFile, kindHTTP, kindGateway, kindClaims}, o.order())
 	})
+	expect("token_owner/redaction", func(c *Config) {
+		c.Redaction = RedactionConfig{
+			Rules: []string{"/etc/keytrail/rules.toml"}, DisabledRules: []string{"generic-api-key"}, Interval: time.Minute,
+		}
+	})
+	expect("token_owner/privacy", func(c *Config) {
+		c.Privacy = privacy.Config{
+			Settings: privacy.Settings{
+				ClientAddress: privacy.Truncate, UserAgent: privacy.Family, Email: privacy.Pseudonym,
+				IgnoredKeys: []string{"server.contact"}, BlockedKeyPatterns: []string{`\.email$`},
+			},
+			Environments: map[string]privacy.Settings{
+				"staging": {ClientAddress: privacy.Keep, OwnerEmail: privacy.Drop, AllowedKeys: []string{"url.path", "app.*"}},
+			},
+		}
+	})
 	expect("token_owner/file_defaults", func(c *Config) {
 		c.Owners.File = configoptional.Some(OwnerFileConfig{Path: "owners.yaml", Interval: owner.DefaultInterval})
 	})
@@ -92,6 +109,15 @@ func TestBadConfigurationsNameKeyRuleAndValue(t *testing.T) {
 	bad("owners::file: `path` must be set", file(map[string]any{"interval": "1m"}))
 	bad("owners::file: `path` must end in .yaml, .yml, .csv or .jsonl, found \"owners.json\"", file(map[string]any{"path": "/x/owners.json"}))
 	bad("owners::file: `interval` must be at least 1s, found 1ms", file(map[string]any{"path": "owners.csv", "interval": "1ms"}))
+
+	bad("redaction: `rules::1` must not name one twice, found \"a.toml\"",
+		map[string]any{"redaction": map[string]any{"rules": []any{"a.toml", "a.toml"}}})
+	bad("redaction: `disabled_rules::0` must be set", map[string]any{"redaction": map[string]any{"disabled_rules": []any{""}}})
+	bad("redaction: `interval` must be at least 1s, found 0s", map[string]any{"redaction": map[string]any{"interval": "0s"}})
+	bad("privacy: `client_address` must be one of keep, truncate, drop, found \"hide\"",
+		map[string]any{"privacy": map[string]any{"client_address": "hide"}})
+	bad("privacy: `environments::lab`: `email` must be one of keep, pseudonym, drop, found \"truncate\"",
+		map[string]any{"privacy": map[string]any{"environments": map[string]any{"lab": map[string]any{"email": "truncate"}}}})
 
 	owners := func(conf map[string]any) map[string]any { return map[string]any{"owners": conf} }
 	bad("owners: `order` must be of file, sql, http, gateway, claims, found \"ldap\"", owners(map[string]any{"order": []any{"ldap"}}))

@@ -37,6 +37,7 @@ func createLogs(
 	if err != nil {
 		return nil, err
 	}
+	p.outlet = newOutlet(marked)
 	return processorhelper.NewLogs(ctx, set, cfg, marked, p.processLogs,
 		processorhelper.WithCapabilities(capabilities),
 		processorhelper.WithStart(p.start), processorhelper.WithShutdown(p.shutdown))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/keytrail/keytrail/internal/fingerprint"
 	"github.com/keytrail/keytrail/internal/gateway"
+	"github.com/keytrail/keytrail/internal/redact"
 )
 
 // files is what the processors of one configuration share: the key ring and the sources of owners, followed as they
@@ -21,8 +22,11 @@ import (
 // a directory of a million rows should be in memory once.
 type files struct {
 	keyring *fingerprint.Keyring
+	rules   *ruleFiles
 	sources []*source // in the order asked
 	routes  gateway.Templates
+
+	bindings bindings
 
 	logger *zap.Logger
 	told   *reporter
@@ -30,10 +34,14 @@ type files struct {
 	mu       sync.Mutex
 	hosts    map[*tokenOwner]component.Host
 	failures map[string]error // by input; the component is well while it is empty
+	speakers []*tokenOwner    // that can tell of what a directory shows
 }
 
 // Inputs of the reload counter.
-const inputKeyring = "keyring"
+const (
+	inputKeyring = "keyring"
+	inputRules   = "rules"
+)
 
 var ownerInputs = [...]string{kindFile: "owners", kindSQL: "sql", kindHTTP: "http"}
 
@@ -83,6 +91,9 @@ func (f *files) release(p *tokenOwner) error {
 
 func (f *files) close() error {
 	err := f.closeSources()
+	if f.rules != nil {
+		f.rules.close()
+	}
 	if f.keyring == nil {
 		return err
 	}
@@ -110,6 +121,12 @@ func (f *files) load(p *tokenOwner, host component.Host) error {
 		return err
 	}
 	f.keyring = keyring
+	if f.rules, err = openRules(&p.cfg.Redaction, f.rulesRead); err != nil {
+		return err
+	}
+	if set := f.rules.current(); set != nil {
+		f.told.rules(context.Background(), len(set.Rules()))
+	}
 	o := opener{files: f, cfg: &p.cfg.Owners, host: host, set: p.set}
 	return o.open()
 }
@@ -121,6 +138,16 @@ func (f *files) ownersRead(o kind, rows int, err error) {
 	}
 	f.told.rows(context.Background(), o, rows)
 	f.reloaded(ownerInputs[o], err)
+}
+
+// rulesRead is told of each read of changed redaction rules.
+func (f *files) rulesRead(set *redact.Set, err error) {
+	if err != nil {
+		err = fmt.Errorf("redaction rules: %w", err)
+	} else {
+		f.told.rules(context.Background(), len(set.Rules()))
+	}
+	f.reloaded(inputRules, err)
 }
 
 // reloaded counts a change of an input.

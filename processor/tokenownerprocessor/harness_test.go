@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,11 +63,18 @@ type sink struct {
 	logs    consumertest.LogsSink
 	traces  consumertest.TracesSink
 	trusted []bool
+	refusal atomic.Pointer[error]
 }
+
+// refuse makes the sink answer with an error, nil: take everything again.
+func (s *sink) refuse(err error) { s.refusal.Store(&err) }
 
 func (s *sink) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
 
 func (s *sink) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	if err := s.refusal.Load(); err != nil && *err != nil {
+		return *err
+	}
 	s.trusted = append(s.trusted, event.IsTrusted(ctx))
 	return s.logs.ConsumeLogs(ctx, ld)
 }

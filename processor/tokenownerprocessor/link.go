@@ -21,6 +21,7 @@ const (
 // link writes who owns the token, and what the token was at that time. p is the pass that sealed the record, nil
 // for one that came sealed.
 func (c *call) link(a pcommon.Map, at time.Time, p *secret.Pass) {
+	c.bindPrincipal(a)
 	if len(c.sources) == 0 {
 		return
 	}
@@ -125,7 +126,8 @@ func ownerKey(key string) bool {
 	switch key {
 	case event.KeyOwnerID, event.KeyOwnerType, event.KeyOwnerName, event.KeyOwnerTeam, event.KeyOwnerContact,
 		event.KeyOwnerSource, event.KeyOwnerAsOf, event.KeyTokenID, event.KeyTokenName, event.KeyTokenScopes,
-		event.KeyTokenCreatedAt, event.KeyTokenExpiresAt, event.KeyTokenRevokedAt, event.KeyTokenExpiresIn:
+		event.KeyTokenCreatedAt, event.KeyTokenExpiresAt, event.KeyTokenRevokedAt, event.KeyTokenRotatedAt,
+		event.KeyTokenExpiresIn:
 		return true
 	}
 	return strings.HasPrefix(key, event.PrefixTokenClaimed+"owner.")

@@ -30,11 +30,13 @@ func (c *call) scopeLogs(rl plog.ResourceLogs, sl plog.ScopeLogs, moved plog.Res
 		if c.sealed(lr.Attributes()) {
 			sealed++
 			c.outcomes[outcomeTrusted]++
+			c.rescrubLog(lr)
 			c.link(lr.Attributes(), moment(lr), nil)
 		}
 	}
 	switch {
 	case sealed == sl.LogRecords().Len():
+		c.rescrubOrigin(rl.Resource(), sl.Scope())
 	case sealed > 0: // other keys may have stamped them, and a scope names one epoch
 		c.partLogs(rl, sl)
 	default:

@@ -58,6 +58,7 @@ func (o *origin) seal(c *call) {
 	if w.overrun() || p.Failed() {
 		o.clear()
 	}
+	c.found(p)
 	p.End()
 }
 
@@ -119,7 +120,11 @@ func (o *origin) clear() {
 
 // stamp says on the scope which key ring and epoch its records were stamped with.
 func (c *call) stamp(sc pcommon.InstrumentationScope) {
-	s := c.ring.Scope()
+	stampScope(sc, c.ring)
+}
+
+func stampScope(sc pcommon.InstrumentationScope, ring *fingerprint.Ring) {
+	s := ring.Scope()
 	a := sc.Attributes()
 	a.PutStr(event.KeyRingID, s.Ring)
 	a.PutInt(event.KeyRingEpoch, int64(s.Epoch))

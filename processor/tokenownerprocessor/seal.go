@@ -30,6 +30,8 @@ func putStamps(p *secret.Pass, a pcommon.Map, failed bool) {
 // mark says that the record has passed, and how.
 func (c *call) mark(a pcommon.Map, p *secret.Pass, failed bool) {
 	c.dropped += int64(p.Dropped())
+	c.printed += int64(len(p.Digests()))
+	c.found(p)
 	if p.Sanitized() {
 		a.PutBool(event.KeySanitized, true)
 	}

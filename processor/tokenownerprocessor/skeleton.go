@@ -68,7 +68,7 @@ func (c *call) cutLog(lr plog.LogRecord, why cutReason) {
 	pcommon.NewValueEmpty().CopyTo(lr.Body())
 	lr.SetSeverityText("")
 	lr.SetEventName("")
-	keepSkeleton(lr.Attributes(), why == cutRedaction)
+	keepSkeleton(lr.Attributes(), why.scrubbed())
 }
 
 // cutSpan leaves the skeleton of a span. Its links and its parent stay: they are ids, and the trace hangs on them.
@@ -77,7 +77,7 @@ func (c *call) cutSpan(sp ptrace.Span, why cutReason) {
 	sp.SetName("")
 	sp.TraceState().FromRaw("")
 	sp.Status().SetMessage("")
-	keepSkeleton(sp.Attributes(), why == cutRedaction)
+	keepSkeleton(sp.Attributes(), why.scrubbed())
 	sp.SetDroppedEventsCount(sp.DroppedEventsCount() + uint32(sp.Events().Len()))
 	sp.Events().RemoveIf(func(ptrace.SpanEvent) bool { return true })
 	for _, l := range sp.Links().All() {

@@ -88,6 +88,7 @@ func (o *opener) options(of kind, l owner.Loader, interval time.Duration) owner.
 		Source: kindNames[of], Loader: l, Interval: interval, Ring: o.files.keyring.Ring,
 		Background: of != kindFile,
 		OnReload:   func(rows int, err error) { o.files.ownersRead(of, rows, err) },
+		OnRotate:   func(found []owner.Rotation, more int) { o.files.rotated(of, found, more) },
 	}
 }
 

@@ -65,10 +65,16 @@ func TestConcurrentCallsDoNotMixTokens(t *testing.T) {
 // newStarted makes a started instance without the helper around it, for work that needs no sink.
 func newStarted(t testing.TB, cfg *Config) *tokenOwner {
 	t.Helper()
-	p, err := newProcessor(processortest.NewNopSettings(metadata.Type), cfg, "logs")
-	require.NoError(t, err)
+	p := newInstance(t, cfg)
 	require.NoError(t, p.start(context.Background(), &statusHost{}))
 	t.Cleanup(func() { require.NoError(t, p.shutdown(context.Background())) })
+	return p
+}
+
+func newInstance(t testing.TB, cfg *Config) *tokenOwner {
+	t.Helper()
+	p, err := newProcessor(processortest.NewNopSettings(metadata.Type), cfg, "logs")
+	require.NoError(t, err)
 	return p
 }
 

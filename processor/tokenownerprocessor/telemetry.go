@@ -2,12 +2,15 @@ package tokenownerprocessor
 
 import (
 	"context"
+	"sync"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/keytrail/keytrail/internal/gateway"
+	"github.com/keytrail/keytrail/internal/privacy"
+	"github.com/keytrail/keytrail/internal/secret"
 	"github.com/keytrail/keytrail/processor/tokenownerprocessor/internal/metadata"
 )
 
@@ -52,10 +55,14 @@ const (
 	cutRedaction cutReason = iota // a rule could not be applied within its bounds
 	cutTooLarge                   // more values than the walk takes
 	cutPanic                      // a bug of ours; the record is not let through half done
+	cutPrivacy                    // what tells of persons could not be treated to the end
 	cutReasons
 )
 
-var cutNames = [cutReasons]string{"redaction", "too_large", "panic"}
+var cutNames = [cutReasons]string{"redaction", "too_large", "panic", "privacy"}
+
+// scrubbed reports that the texts of a record that is cut have been through the pass.
+func (r cutReason) scrubbed() bool { return r == cutRedaction || r == cutPrivacy }
 
 // tally gathers the counts of one call, which are added to the instruments once at its end: a counter costs more
 // than all the other work on a clean record.
@@ -65,8 +72,27 @@ type tally struct {
 	cuts     [cutReasons]int64
 	unparsed map[gateway.Reason]int64
 	answers  [kinds][answers]int64
+	removals map[removal]int64
+	personal [privacy.Changes]int64
 
-	parsed, events, removed, stripped, dropped, retimed, hits, misses int64
+	parsed, events, removed, stripped, dropped, printed, retimed, hits, misses, bound, forgotten int64
+}
+
+// removal is what is counted apart of what the rules removed: nothing of the text itself.
+type removal struct {
+	rule   string
+	field  secret.FieldKind
+	result secret.Result
+}
+
+// found takes over what a pass removed.
+func (t *tally) found(p *secret.Pass) {
+	for _, f := range p.Findings() {
+		if t.removals == nil {
+			t.removals = make(map[removal]int64)
+		}
+		t.removals[removal{f.Rule, f.Field, f.Result}] += int64(f.Count)
+	}
 }
 
 func (t *tally) reject(r gateway.Reason) {
@@ -87,6 +113,8 @@ type reporter struct {
 	hit      metric.MeasurementOption
 	miss     metric.MeasurementOption
 	answers  [kinds][answers]metric.MeasurementOption
+	personal [privacy.Changes]metric.MeasurementOption
+	removals removalLabels
 }
 
 func newReporter(set component.TelemetrySettings, signal string) (*reporter, error) {
@@ -112,6 +140,9 @@ func newReporter(set component.TelemetrySettings, signal string) (*reporter, err
 	}
 	for _, reason := range gateway.Reasons() {
 		r.reasons[reason] = labels("reason", string(reason))
+	}
+	for i, name := range privacy.ChangeNames {
+		r.personal[i] = labels("treatment", name)
 	}
 	for o, name := range kindNames {
 		for i, said := range answerNames {
@@ -148,6 +179,15 @@ func (r *reporter) flush(ctx context.Context, t *tally) {
 	for reason, n := range t.unparsed {
 		add(r.tb.ProcessorTokenOwnerParseFailures, n, r.reasons[reason])
 	}
+	for f, n := range t.removals {
+		add(r.tb.ProcessorTokenOwnerRedactions, n, r.removals.of(f))
+	}
+	for i, n := range t.personal {
+		add(r.tb.ProcessorTokenOwnerPrivacyChanges, n, r.personal[i])
+	}
+	add(r.tb.ProcessorTokenOwnerFingerprints, t.printed)
+	add(r.tb.ProcessorTokenOwnerBindingsApplied, t.bound)
+	add(r.tb.ProcessorTokenOwnerBindingsForgotten, t.forgotten)
 	add(r.tb.ProcessorTokenOwnerLinesParsed, t.parsed)
 	add(r.tb.ProcessorTokenOwnerEvents, t.events, r.signal)
 	add(r.tb.ProcessorTokenOwnerRemovedFields, t.removed)
@@ -173,4 +213,49 @@ func (r *reporter) reload(ctx context.Context, input string, ok bool) {
 
 func (r *reporter) rows(ctx context.Context, o kind, n int) {
 	r.tb.ProcessorTokenOwnerDirectoryRows.Record(ctx, int64(n), labels("source", kindNames[o]))
+}
+
+func (r *reporter) rules(ctx context.Context, n int) {
+	r.tb.ProcessorTokenOwnerRules.Record(ctx, int64(n))
+}
+
+// maxRemovalLabels bounds the attribute sets of the counter by rule: every default rule and 512 of the user in the
+// two or three fields in which a rule is ever found. What is beyond them is counted without its rule.
+const maxRemovalLabels = 4096
+
+// removalLabels are the attribute sets of the removals so far, each made once.
+type removalLabels struct {
+	mu   sync.RWMutex
+	sets map[removal]metric.MeasurementOption
+}
+
+func (l *removalLabels) of(f removal) metric.MeasurementOption {
+	l.mu.RLock()
+	set, ok := l.sets[f]
+	full := len(l.sets) >= maxRemovalLabels
+	l.mu.RUnlock()
+	if ok {
+		return set
+	}
+	if full {
+		return labels("rule", "other", "field", string(f.field), "result", string(f.result))
+	}
+	set = labels("rule", f.rule, "field", string(f.field), "result", string(f.result))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sets == nil {
+		l.sets = make(map[removal]metric.MeasurementOption)
+	}
+	l.sets[f] = set
+	return set
+}
+
+func (r *reporter) canary(ctx context.Context, result canaryResult) {
+	r.tb.ProcessorTokenOwnerCanaries.Add(ctx, 1, labels("result", string(result)))
+}
+
+func (r *reporter) rotations(ctx context.Context, result rotationResult, n int) {
+	if n > 0 {
+		r.tb.ProcessorTokenOwnerRotations.Add(ctx, int64(n), labels("result", string(result)))
+	}
 }

@@ -23,11 +23,13 @@ func (c *call) scopeSpans(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans) {
 		if c.sealed(sp.Attributes()) {
 			sealed++
 			c.outcomes[outcomeTrusted]++
+			c.rescrubSpan(sp)
 			c.link(sp.Attributes(), sp.StartTimestamp().AsTime(), nil)
 		}
 	}
 	switch {
 	case sealed == ss.Spans().Len():
+		c.rescrubOrigin(rs.Resource(), ss.Scope())
 	case sealed > 0:
 		c.partSpans(rs, ss)
 	default:

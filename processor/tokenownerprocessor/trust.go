@@ -19,7 +19,7 @@ func (c *call) strip(m pcommon.Map) {
 
 // stripName takes our event names from a foreign record: one that calls itself an alert is not one.
 func (c *call) stripName(name string, set func(string)) {
-	if name == event.NameRequest || name == event.NameAnomaly {
+	if event.OwnName(name) {
 		set("")
 		c.stripped++
 	}

@@ -18,7 +18,7 @@ import (
 var keyColumns = []string{"sha256", "fingerprint", "credential_id", "jwt_issuer", "jwt_subject", "jwt_client_id", "jwt_id"}
 
 // timeColumns take a number as Unix time.
-var timeColumns = []string{"valid_from", "valid_until", "created_at", "expires_at", "revoked_at"}
+var timeColumns = []string{"valid_from", "valid_until", "created_at", "expires_at", "revoked_at", "rotated_at"}
 
 // textColumns are the rest.
 var textColumns = []string{

@@ -125,7 +125,7 @@ func (c *Config) checkBounds() error {
 		key   string
 		value time.Duration
 	}{
-		{"timeout", c.Timeout}, {"lookup_timeout", c.LookupTimeout}, {"full_every", c.FullEvery}, {"overlap", c.Overlap},
+		{"timeout", c.Timeout}, {"lookup::timeout", c.LookupTimeout}, {"full_interval", c.FullEvery}, {"overlap", c.Overlap},
 	} {
 		if b.value < 0 {
 			return fmt.Errorf("`%s` must not be negative, found %s", b.key, b.value)

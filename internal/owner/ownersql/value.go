@@ -32,7 +32,7 @@ func text(column string, v any, array bool) (string, error) {
 
 // moments are the fields that hold a time.
 var moments = map[string]bool{
-	"created_at": true, "expires_at": true, "revoked_at": true, "valid_from": true, "valid_until": true,
+	"created_at": true, "expires_at": true, "revoked_at": true, "rotated_at": true, "valid_from": true, "valid_until": true,
 }
 
 func plain(v any) string {

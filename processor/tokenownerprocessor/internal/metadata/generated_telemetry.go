@@ -26,16 +26,24 @@ type TelemetryBuilder struct {
 	meter                                 metric.Meter
 	mu                                    sync.Mutex
 	registrations                         []metric.Registration
+	ProcessorTokenOwnerBindingsApplied    metric.Int64Counter
+	ProcessorTokenOwnerBindingsForgotten  metric.Int64Counter
+	ProcessorTokenOwnerCanaries           metric.Int64Counter
 	ProcessorTokenOwnerCredentialsDropped metric.Int64Counter
 	ProcessorTokenOwnerDirectoryRows      metric.Int64Gauge
 	ProcessorTokenOwnerEvents             metric.Int64Counter
+	ProcessorTokenOwnerFingerprints       metric.Int64Counter
 	ProcessorTokenOwnerLinesParsed        metric.Int64Counter
 	ProcessorTokenOwnerLookups            metric.Int64Counter
 	ProcessorTokenOwnerParseFailures      metric.Int64Counter
+	ProcessorTokenOwnerPrivacyChanges     metric.Int64Counter
 	ProcessorTokenOwnerRecords            metric.Int64Counter
 	ProcessorTokenOwnerRedactedFields     metric.Int64Counter
+	ProcessorTokenOwnerRedactions         metric.Int64Counter
 	ProcessorTokenOwnerReloads            metric.Int64Counter
 	ProcessorTokenOwnerRemovedFields      metric.Int64Counter
+	ProcessorTokenOwnerRotations          metric.Int64Counter
+	ProcessorTokenOwnerRules              metric.Int64Gauge
 	ProcessorTokenOwnerSkeletonCuts       metric.Int64Counter
 	ProcessorTokenOwnerSourceAnswers      metric.Int64Counter
 	ProcessorTokenOwnerStrippedKeys       metric.Int64Counter
@@ -71,6 +79,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ProcessorTokenOwnerBindingsApplied, err = builder.meter.Int64Counter(
+		"otelcol_processor_token_owner_bindings_applied",
+		metric.WithDescription("Events whose token was proven to be somebody's by an earlier one, and got his principal. [Development]"),
+		metric.WithUnit("{events}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorTokenOwnerBindingsForgotten, err = builder.meter.Int64Counter(
+		"otelcol_processor_token_owner_bindings_forgotten",
+		metric.WithDescription("Tokens of which it was forgotten whose they were proven to be, because newer ones took their room. [Development]"),
+		metric.WithUnit("{tokens}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorTokenOwnerCanaries, err = builder.meter.Int64Counter(
+		"otelcol_processor_token_owner_canaries",
+		metric.WithDescription("Records with planted tokens; refused by what stands behind, or failed because the redaction itself cut it. [Development]"),
+		metric.WithUnit("{canaries}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorTokenOwnerCredentialsDropped, err = builder.meter.Int64Counter(
 		"otelcol_processor_token_owner_credentials_dropped",
 		metric.WithDescription("Credentials beyond the eight that one request may carry; they were redacted but not fingerprinted. [Development]"),
@@ -87,6 +113,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_token_owner_events",
 		metric.WithDescription("Log records and SERVER spans that left as API request events. [Development]"),
 		metric.WithUnit("{events}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorTokenOwnerFingerprints, err = builder.meter.Int64Counter(
+		"otelcol_processor_token_owner_fingerprints",
+		metric.WithDescription("Credentials that got a fingerprint. [Development]"),
+		metric.WithUnit("{credentials}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorTokenOwnerLinesParsed, err = builder.meter.Int64Counter(
@@ -107,6 +139,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{lines}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorTokenOwnerPrivacyChanges, err = builder.meter.Int64Counter(
+		"otelcol_processor_token_owner_privacy_changes",
+		metric.WithDescription("Values changed or removed by a setting of privacy. [Development]"),
+		metric.WithUnit("{values}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorTokenOwnerRecords, err = builder.meter.Int64Counter(
 		"otelcol_processor_token_owner_records",
 		metric.WithDescription("Log records and spans by what was done with them. [Development]"),
@@ -119,9 +157,15 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{fields}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorTokenOwnerRedactions, err = builder.meter.Int64Counter(
+		"otelcol_processor_token_owner_redactions",
+		metric.WithDescription("Findings removed, by the rule that found them, the kind of field and what became of them. [Development]"),
+		metric.WithUnit("{findings}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorTokenOwnerReloads, err = builder.meter.Int64Counter(
 		"otelcol_processor_token_owner_reloads",
-		metric.WithDescription("Reads of a changed owner directory or key ring. [Development]"),
+		metric.WithDescription("Reads of a changed owner directory, key ring or file of rules. [Development]"),
 		metric.WithUnit("{reloads}"),
 	)
 	errs = errors.Join(errs, err)
@@ -129,6 +173,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_token_owner_removed_fields",
 		metric.WithDescription("Fields removed because they nest deeper than the redaction reaches. [Development]"),
 		metric.WithUnit("{fields}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorTokenOwnerRotations, err = builder.meter.Int64Counter(
+		"otelcol_processor_token_owner_rotations",
+		metric.WithDescription("Tokens that a directory showed in the place of older ones; dropped where the pipeline could not be told. [Development]"),
+		metric.WithUnit("{tokens}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorTokenOwnerRules, err = builder.meter.Int64Gauge(
+		"otelcol_processor_token_owner_rules",
+		metric.WithDescription("Redaction rules in force, beside the floor. [Development]"),
+		metric.WithUnit("{rules}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorTokenOwnerSkeletonCuts, err = builder.meter.Int64Counter(

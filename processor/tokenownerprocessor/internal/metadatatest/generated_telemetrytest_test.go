@@ -19,20 +19,37 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	tb.ProcessorTokenOwnerBindingsApplied.Add(context.Background(), 1)
+	tb.ProcessorTokenOwnerBindingsForgotten.Add(context.Background(), 1)
+	tb.ProcessorTokenOwnerCanaries.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerCredentialsDropped.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerDirectoryRows.Record(context.Background(), 1)
 	tb.ProcessorTokenOwnerEvents.Add(context.Background(), 1)
+	tb.ProcessorTokenOwnerFingerprints.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerLinesParsed.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerLookups.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerParseFailures.Add(context.Background(), 1)
+	tb.ProcessorTokenOwnerPrivacyChanges.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerRecords.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerRedactedFields.Add(context.Background(), 1)
+	tb.ProcessorTokenOwnerRedactions.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerReloads.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerRemovedFields.Add(context.Background(), 1)
+	tb.ProcessorTokenOwnerRotations.Add(context.Background(), 1)
+	tb.ProcessorTokenOwnerRules.Record(context.Background(), 1)
 	tb.ProcessorTokenOwnerSkeletonCuts.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerSourceAnswers.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerStrippedKeys.Add(context.Background(), 1)
 	tb.ProcessorTokenOwnerTimesReplaced.Add(context.Background(), 1)
+	AssertEqualProcessorTokenOwnerBindingsApplied(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTokenOwnerBindingsForgotten(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTokenOwnerCanaries(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTokenOwnerCredentialsDropped(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -40,6 +57,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTokenOwnerEvents(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTokenOwnerFingerprints(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTokenOwnerLinesParsed(t, testTel,
@@ -51,16 +71,28 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualProcessorTokenOwnerParseFailures(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTokenOwnerPrivacyChanges(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTokenOwnerRecords(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTokenOwnerRedactedFields(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTokenOwnerRedactions(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTokenOwnerReloads(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTokenOwnerRemovedFields(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTokenOwnerRotations(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorTokenOwnerRules(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorTokenOwnerSkeletonCuts(t, testTel,
