@@ -13,6 +13,7 @@ import (
 
 	"github.com/keytrail/keytrail/internal/archive"
 	"github.com/keytrail/keytrail/internal/event"
+	"github.com/keytrail/keytrail/internal/journal"
 	"github.com/keytrail/keytrail/internal/query"
 )
 
@@ -196,7 +197,10 @@ func (s *search) conclude(c *cobra.Command, rep *query.Report, n int, print func
 			fmt.Fprintf(c.ErrOrStderr(), "warning: %s\n", query.Visible(s.unseen))
 		}
 	}
+	sealed := func(err error) bool { return errors.Is(err, journal.ErrNoKey) }
 	switch k := len(rep.Unreadable); {
+	case k == 1 && sealed(rep.Unreadable[0]):
+		return hint(errors.New("the journal is sealed and its key was not given: what came in the last minutes was not searched"), sealedHint)
 	case k == 1:
 		return hint(errors.New("a part of the archive or the journal could not be read: the answer may not be whole"), "the warning above names it; check the disk and the permissions")
 	case k > 1:

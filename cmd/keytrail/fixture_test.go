@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -21,6 +23,7 @@ import (
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/fingerprint"
 	"github.com/keytrail/keytrail/internal/journal"
+	"github.com/keytrail/keytrail/internal/seal"
 )
 
 // line is one event of a script: attributes under their keys, and beside them
@@ -149,10 +152,39 @@ func scriptClasses() []archive.Class {
 	return classes
 }
 
-// trailCmd makes DIR/archive and DIR/journal, with the key ring DIR/keyring.yaml.
+// sealing gives the key of a journal: that of a file, or of the ring; nil leaves it plain.
+func sealing(ts *testscript.TestScript, ring *fingerprint.Ring, with []string) func() (seal.Keys, error) {
+	if len(with) == 0 {
+		return nil
+	}
+	var master []byte
+	if with[0] == "ring" {
+		derived, err := ring.Derive(journal.KeyPurpose)
+		ts.Check(err)
+		master = derived[0].Key
+	} else {
+		key, err := seal.ReadKey(ts.MkAbs(with[0]))
+		ts.Check(err)
+		master = key
+	}
+	return func() (seal.Keys, error) { return seal.NewKeys(journal.KeyLabel, master) }
+}
+
+// newkeyCmd makes a key file of random bytes.
+func newkeyCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: newkey file")
+	}
+	key := make([]byte, seal.KeySize)
+	_, _ = rand.Read(key) // never fails
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600))
+}
+
+// trailCmd makes DIR/archive and DIR/journal, with the key ring DIR/keyring.yaml. The journal is sealed where a key file
+// is named, or "ring".
 func trailCmd(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: trail dir events")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: trail dir events [keyfile|ring]")
 	}
 	dir := ts.MkAbs(args[0])
 	ring, err := fingerprint.Load(filepath.Join(dir, "keyring.yaml"))
@@ -169,7 +201,9 @@ func trailCmd(ts *testscript.TestScript, neg bool, args []string) {
 			live = append(live, r)
 		}
 	}
-	j, err := journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), Destinations: []journal.Destination{{Name: "archive", Required: true}}})
+	j, err := journal.Open(journal.Options{
+		Dir: filepath.Join(dir, "journal"), Destinations: []journal.Destination{{Name: "archive", Required: true}}, Keys: sealing(ts, ring, args[2:]),
+	})
 	ts.Check(err)
 	for _, r := range live {
 		ts.Check(j.Append(context.Background(), [][]byte{r.Append(nil)}))

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -141,6 +140,7 @@ func newKeysDestroy(path func() string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			where.keyring = path() // it may be what the journal is sealed with
 			err = fingerprint.Destroy(path(), epoch, fingerprint.DestroyOptions{
 				Forget: forget, Holds: func(epoch int) (bool, error) { return holds(c, &where, epoch) },
 			})
@@ -161,7 +161,7 @@ func newKeysDestroy(path func() string) *cobra.Command {
 
 // holds asks the archive, and the journal where there is one, whether anything stands that epoch has stamped.
 func holds(c *cobra.Command, where *search, epoch int) (bool, error) {
-	if _, err := os.Stat(where.archive); errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(archiveStands(where.archive), fs.ErrNotExist) {
 		return false, hint(fmt.Errorf("no archive at %s to ask whether it holds epoch %d", where.archive, epoch), "pass --archive, or --forget to destroy the key without asking")
 	}
 	store, err := where.open()

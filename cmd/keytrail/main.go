@@ -100,6 +100,6 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(newHelp())
-	root.AddCommand(newDemo(), newSend(), newFingerprint(), newTrail(), newWhois(), newTokens(), newAlerts(), newDoctor(), newKeys())
+	root.AddCommand(newDemo(), newSend(), newFingerprint(), newTrail(), newWhois(), newTokens(), newAlerts(), newDoctor(), newKeys(), newArchive(), newLokiConfig())
 	return root
 }

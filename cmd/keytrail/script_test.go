@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 //	[!] keytrail ARG…       run it; exit code 0, or 1 with !
 //	misuse keytrail ARG…    run it; exit code 2, nothing on standard output
 //	ring FILE EPOCHS        a key ring of known keys
-//	trail DIR EVENTS        an archive and a journal in DIR, of the events in a file: see fixture_test.go
+//	trail DIR EVENTS [KEY]  an archive and a journal in DIR, of the events in a file: see fixture_test.go
+//	newkey FILE             a key file that seals a journal
 //	corrupt GLOB            spoil the files
 //	collector ANSWER…       a server that answers so, the last for ever: see collector_test.go
 //	metrics FILE            a server of a collector's own metrics: see doctor_test.go
@@ -45,6 +46,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"keytrail": keytrailCmd, "misuse": misuseCmd, "ring": ringCmd, "trail": trailCmd, "corrupt": corruptCmd,
 			"collector": collectorCmd, "received": receivedCmd, "metrics": metricsCmd,
+			"newkey": newkeyCmd,
 		},
 	})
 }

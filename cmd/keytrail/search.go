@@ -1,13 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -45,7 +42,7 @@ type search struct {
 // folders adds the flags that say where archive and journal are.
 func (s *search) folders(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&s.archive, "archive", cmp.Or(os.Getenv("KEYTRAIL_ARCHIVE"), "data/archive"), "archive directory ($KEYTRAIL_ARCHIVE)")
+	f.StringVar(&s.archive, "archive", archiveDefault(), archiveUsage)
 	f.StringVar(&s.journal, "journal", os.Getenv("KEYTRAIL_JOURNAL"), "journal directory, for what is not in blocks yet ($KEYTRAIL_JOURNAL; default: journal beside the archive)")
 }
 
@@ -92,19 +89,20 @@ func (s *search) places(c *cobra.Command) {
 
 // open finds the archive and its journal.
 func (s *search) open() (*query.Store, error) {
-	if _, err := os.Stat(s.archive); errors.Is(err, fs.ErrNotExist) {
-		return nil, hint(fmt.Errorf("no archive at %s", s.archive), "pass --archive, or start a collector: otelcol-keytrail --config embedded:quickstart")
+	if err := archiveStands(s.archive); err != nil {
+		return nil, err
 	}
 	journal := s.journal
 	if journal == "" {
-		journal = filepath.Join(filepath.Dir(filepath.Clean(s.archive)), "journal")
-		if _, err := os.Stat(journal); errors.Is(err, fs.ErrNotExist) {
-			journal, s.blind = "", true
-		}
+		journal, s.blind = journalBeside(s.archive)
 	} else if _, err := os.Stat(journal); err != nil {
 		return nil, hint(fmt.Errorf("no journal at %s", journal), "pass the journal directory of token_trail with --journal, or leave it out")
 	}
-	return query.Open(s.archive, journal)
+	keys, err := s.journalKeys(journal)
+	if err != nil {
+		return nil, err
+	}
+	return query.Open(s.archive, journal, keys...)
 }
 
 // plan turns the flags into a selection and a filter; the fingerprints are for wanted to add.

@@ -68,6 +68,10 @@ func (b *batch) add(rl plog.ResourceLogs, sl plog.ScopeLogs, lr plog.LogRecord) 
 		b.unredacted++
 		return
 	}
+	if r.Name == event.NameCanary {
+		b.meetCanary()
+		return
+	}
 	if err := b.t.epochs.check(b.ctx, r.Scope); err != nil {
 		b.epochs++
 		b.epochErr = err
@@ -80,6 +84,7 @@ func (b *batch) add(rl plog.ResourceLogs, sl plog.ScopeLogs, lr plog.LogRecord) 
 	}
 	start := len(b.buf)
 	b.buf = r.Append(b.buf)
+	b.watch(b.buf[start:], carrierOther)
 	if len(b.buf)-start > maxEventBytes {
 		trim(r)
 		b.buf = r.Append(b.buf[:start])
@@ -105,6 +110,9 @@ func trim(r *event.Record) {
 // store returns once the batch is durable. What was refused is in the error, so that nobody takes it for stored;
 // the rest is stored all the same, and sending it again would change nothing.
 func (b *batch) store() error {
+	if err := b.refusal(); err != nil {
+		return err
+	}
 	if err := b.append(); err != nil {
 		return err
 	}

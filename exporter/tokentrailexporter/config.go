@@ -8,25 +8,40 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/keytrail/keytrail/internal/archive"
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/journal"
 )
 
-// Config of the exporter. The pipelines that use it share one journal and one archive.
+// Config of the exporter. The pipelines that use it share one journal and its destinations.
 type Config struct {
 	// Journal is what an acknowledgement rests on.
 	Journal JournalConfig `mapstructure:"journal"`
 
-	// Archive is where the blocks go.
-	Archive ArchiveConfig `mapstructure:"archive"`
+	// Destinations are where the journal's records go. The key `archive` beside it is short for the archive here.
+	Destinations DestinationsConfig `mapstructure:"destinations"`
+
+	// Canary says what a planted token that comes through does.
+	Canary CanaryConfig `mapstructure:"canary"`
 
 	// Classes say what is kept of which event, and for how long. An event goes to every class that wants it.
 	Classes []ClassConfig `mapstructure:"classes"`
 
 	// SweepInterval is how often blocks that no class keeps any more are removed.
 	SweepInterval time.Duration `mapstructure:"sweep_interval"`
+
+	// Compaction makes few large blocks of many small ones.
+	Compaction CompactionConfig `mapstructure:"compaction"`
+
+	// Digest signs, every hour, what was written.
+	Digest DigestConfig `mapstructure:"digest"`
+
+	// Tests put faults between the archive and its store, and a clock of their own before the next attempt.
+	between func(bucket.Bucket) bucket.Bucket
+	after   func(time.Duration) <-chan time.Time
 
 	_ struct{}
 }
@@ -42,16 +57,12 @@ type JournalConfig struct {
 	// SegmentSize in bytes: a segment becomes blocks when it is this large.
 	SegmentSize int64 `mapstructure:"segment_size"`
 
-	// SegmentAge: or when its first record is this old.
+	// SegmentAge: or when its first record is this old. Zero is a minute for an archive in a directory and five for
+	// one on S3, where every block costs requests for as long as it lives.
 	SegmentAge time.Duration `mapstructure:"segment_age"`
 
-	_ struct{}
-}
-
-// ArchiveConfig configures the archive.
-type ArchiveConfig struct {
-	// Directory that holds the archive.
-	Directory string `mapstructure:"directory"`
+	// Encryption seals the records on the disk.
+	Encryption configoptional.Optional[EncryptionConfig] `mapstructure:"encryption"`
 
 	_ struct{}
 }
@@ -62,6 +73,9 @@ type ClassConfig struct {
 
 	// When is an OTTL condition on the log record (log.attributes["…"]); empty is every event.
 	When string `mapstructure:"when"`
+
+	// Destinations that take the class: archive, which must be among them, and loki. Empty is every one there is.
+	Destinations []string `mapstructure:"destinations"`
 
 	_ struct{}
 }
@@ -92,11 +106,15 @@ func createDefaultConfig() component.Config {
 			Directory:   filepath.Join("data", "journal"),
 			MaxSize:     journal.DefaultMaxSize,
 			SegmentSize: journal.DefaultSegmentSize,
-			SegmentAge:  journal.DefaultSegmentAge,
 		},
-		Archive:       ArchiveConfig{Directory: filepath.Join("data", "archive")},
+		Destinations: DestinationsConfig{
+			Archive: ArchiveConfig{Required: true, Directory: filepath.Join("data", "archive")},
+			Loki:    configoptional.Default(defaultLokiConfig()),
+		},
 		Classes:       shippedClasses(),
 		SweepInterval: defaultSweepInterval,
+		Compaction:    CompactionConfig{Interval: defaultCompactionInterval},
+		Digest:        DigestConfig{Interval: defaultDigestInterval},
 	}
 }
 
@@ -106,6 +124,7 @@ func shippedClasses() []ClassConfig {
 		cc := ClassConfig{Class: c}
 		if c.Name == "security" {
 			cc.When = securityWhen
+			cc.Destinations = []string{destinationArchive} // a year and more: Loki is the copy of the last weeks
 		}
 		classes = append(classes, cc)
 	}
@@ -124,13 +143,14 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("`classes` must have different names, found %q twice", cl.Class.Name))
 		}
 		seen[cl.Class.Name] = true
+		errs = append(errs, c.checkDestinations(cl))
 	}
 	if c.SweepInterval < minSweepInterval {
 		errs = append(errs, fmt.Errorf("`sweep_interval` must be at least %s, found %s", minSweepInterval, c.SweepInterval))
 	}
-	if within(c.Archive.Directory, c.Journal.Directory) || within(c.Journal.Directory, c.Archive.Directory) {
+	if dir := c.Destinations.Archive.Directory; within(dir, c.Journal.Directory) || within(c.Journal.Directory, dir) {
 		errs = append(errs, fmt.Errorf("`journal::directory` and `archive::directory` must lie apart, found %q and %q",
-			c.Journal.Directory, c.Archive.Directory))
+			c.Journal.Directory, dir))
 	}
 	return errors.Join(errs...)
 }
@@ -153,21 +173,13 @@ func (c *JournalConfig) Validate() error {
 	if c.SegmentSize < minSegmentSize {
 		errs = append(errs, fmt.Errorf("`segment_size` must be at least %d, found %d", minSegmentSize, c.SegmentSize))
 	}
-	if c.SegmentAge < minSegmentAge {
+	if c.SegmentAge != 0 && c.SegmentAge < minSegmentAge {
 		errs = append(errs, fmt.Errorf("`segment_age` must be at least %s, found %s", minSegmentAge, c.SegmentAge))
 	}
 	if c.MaxSize < 2*c.SegmentSize {
 		errs = append(errs, fmt.Errorf("`max_size` (%d) must be at least twice `segment_size` (%d)", c.MaxSize, c.SegmentSize))
 	}
 	return errors.Join(errs...)
-}
-
-// Validate checks the directory.
-func (c *ArchiveConfig) Validate() error {
-	if c.Directory == "" {
-		return errors.New("`directory` must be set")
-	}
-	return nil
 }
 
 // Validate compiles the condition; the class checks itself.

@@ -143,7 +143,7 @@ func TestAHugeEventIsTrimmed(t *testing.T) {
 func TestAnUnwritableArchive(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Journal.MaxSize = 2 * cfg.Journal.SegmentSize
-	require.NoError(t, os.WriteFile(cfg.Archive.Directory, []byte("a file stands in the way"), 0o600))
+	require.NoError(t, os.WriteFile(cfg.Destinations.Archive.Directory, []byte("a file stands in the way"), 0o600))
 	r := start(t, cfg)
 	eventually(t, func() bool { return r.host.status() == componentstatus.StatusRecoverableError }, "said at start")
 
@@ -160,7 +160,7 @@ func TestAnUnwritableArchive(t *testing.T) {
 	require.EqualValues(t, 1, r.sum("rejected_records", "full"))
 	eventually(t, func() bool { return r.sum("delivery_failures", "archive") > 0 }, "tried")
 
-	require.NoError(t, os.Remove(cfg.Archive.Directory))
+	require.NoError(t, os.Remove(cfg.Destinations.Archive.Directory))
 	eventually(t, func() bool {
 		return r.logs.ConsumeLogs(t.Context(), asLogs(request("later"))) == nil
 	}, "there is room again")
@@ -174,13 +174,13 @@ func TestAnUnwritableArchive(t *testing.T) {
 
 func TestWhatShutdownCannotWriteIsWrittenByTheNextStart(t *testing.T) {
 	cfg := testConfig(t)
-	require.NoError(t, os.WriteFile(cfg.Archive.Directory, nil, 0o600))
+	require.NoError(t, os.WriteFile(cfg.Destinations.Archive.Directory, nil, 0o600))
 	r := start(t, cfg)
 	require.NoError(t, r.logs.ConsumeLogs(t.Context(), asLogs(request("a"))))
 	r.stop()
 	require.Contains(t, stored(t, cfg), "a")
 
-	require.NoError(t, os.Remove(cfg.Archive.Directory))
+	require.NoError(t, os.Remove(cfg.Destinations.Archive.Directory))
 	again := *cfg
 	r = start(t, &again)
 	eventually(t, func() bool { return r.sum("delivered_records", "archive") == 1 }, "delivered after the restart")
@@ -235,7 +235,7 @@ func TestUnwritableJournalFailsTheStart(t *testing.T) {
 // A damaged segment costs what stands behind the damage, and says so; the rest of the journal goes on.
 func TestADamagedSegmentIsQuarantined(t *testing.T) {
 	cfg := testConfig(t)
-	require.NoError(t, os.WriteFile(cfg.Archive.Directory, nil, 0o600))
+	require.NoError(t, os.WriteFile(cfg.Destinations.Archive.Directory, nil, 0o600))
 	r := start(t, cfg)
 	require.NoError(t, r.logs.ConsumeLogs(t.Context(), asLogs(request("kept"), request("lost"))))
 	r.stop()
@@ -246,7 +246,7 @@ func TestADamagedSegmentIsQuarantined(t *testing.T) {
 	require.NoError(t, err)
 	b[len(b)-1] ^= 1
 	require.NoError(t, os.WriteFile(segments[0], b, 0o600))
-	require.NoError(t, os.Remove(cfg.Archive.Directory))
+	require.NoError(t, os.Remove(cfg.Destinations.Archive.Directory))
 
 	again := *cfg
 	r = start(t, &again)
@@ -298,7 +298,7 @@ func TestSweep(t *testing.T) {
 	require.NoError(t, r.logs.ConsumeLogs(t.Context(), asLogs(old)))
 	r.stop()
 	blocks := func(class string) []string {
-		found, err := filepath.Glob(filepath.Join(cfg.Archive.Directory, "v1", "class="+class, "*", "*.parquet"))
+		found, err := filepath.Glob(filepath.Join(cfg.Destinations.Archive.Directory, "v1", "class="+class, "*", "*.parquet"))
 		require.NoError(t, err)
 		return found
 	}

@@ -32,7 +32,7 @@ func testConfig(t testing.TB) *Config {
 	dir := t.TempDir()
 	cfg := createDefaultConfig().(*Config)
 	cfg.Journal.Directory = filepath.Join(dir, "journal")
-	cfg.Archive.Directory = filepath.Join(dir, "archive")
+	cfg.Destinations.Archive.Directory = filepath.Join(dir, "archive")
 	cfg.Journal.SegmentSize = 64 << 10
 	cfg.Journal.MaxSize = 1 << 20
 	cfg.Journal.SegmentAge = time.Hour
@@ -161,7 +161,7 @@ func stored(t testing.TB, cfg *Config) map[string]event.Record {
 func archived(t testing.TB, cfg *Config, class string) map[string]int {
 	t.Helper()
 	got := make(map[string]int)
-	b, err := bucket.ReadDir(cfg.Archive.Directory)
+	b, err := bucket.ReadDir(cfg.Destinations.Archive.Directory)
 	if errors.Is(err, os.ErrNotExist) {
 		return got
 	}

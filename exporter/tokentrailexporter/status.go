@@ -13,11 +13,19 @@ type problem int
 
 const (
 	problemUnredacted problem = iota // records come that must not be stored
+	problemCanary                    // a planted token came through; only a restart takes it back
 	problemJournal                   // appends are refused
 	problemArchive                   // blocks cannot be written
+	problemLoki                      // Loki does not take what it should
 	problemSweep                     // old blocks cannot be removed
+	problemCompaction                // small blocks stay small
+	problemDigest                    // what was written is not signed
+	problemProof                     // a promise of the archive is broken, or cannot be looked at
 	problems
 )
+
+// problemOf is the problem of each destination.
+var problemOf = map[string]problem{destinationArchive: problemArchive, destinationLoki: problemLoki}
 
 // unredactedHold is how long the status speaks of records without redaction after the last of them: they come
 // among good ones, and a status that changes with every call says nothing.

@@ -4,8 +4,11 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 )
 
-// destinationArchive is the journal's cursor of the archive. The name stands in the cursor file: it must not change.
-const destinationArchive = "archive"
+// The destinations' cursors in the journal. The names stand in the cursor file: they must not change.
+const (
+	destinationArchive = "archive"
+	destinationLoki    = "loki"
+)
 
 // rejection is why records were not stored: the closed set of a label.
 type rejection string
@@ -16,6 +19,7 @@ const (
 	rejectEpoch        rejection = "epoch"
 	rejectFull         rejection = "full"
 	rejectFailed       rejection = "failed"
+	rejectLeak         rejection = "leak"
 )
 
 func (r rejection) set() attribute.Set {
@@ -28,4 +32,13 @@ func destinationSet(name string) attribute.Set {
 
 func classSet(name string) attribute.Set {
 	return attribute.NewSet(attribute.String("class", name))
+}
+
+// outcomeSet is a destination with why it refused or failed.
+func outcomeSet(destination, reason string) attribute.Set {
+	return attribute.NewSet(attribute.String("destination", destination), attribute.String("reason", reason))
+}
+
+func taskSet(name string) attribute.Set {
+	return attribute.NewSet(attribute.String("task", name))
 }

@@ -3,8 +3,8 @@ package tokentrailexporter
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -14,8 +14,6 @@ import (
 
 	"github.com/keytrail/keytrail/exporter/tokentrailexporter/internal/metadata"
 	"github.com/keytrail/keytrail/internal/archive"
-	"github.com/keytrail/keytrail/internal/archive/bucket"
-	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/journal"
 )
 
@@ -30,11 +28,16 @@ type trail struct {
 	classes *classifier
 	epochs  *epochs
 	archive *lazyArchive
+	keys    *journalKeys // nil where the journal is plain
+	loki    *lokiSink    // nil without that destination
+	after   func(time.Duration) <-chan time.Time
 
 	users    int                // guarded by trails
 	cancel   context.CancelFunc // stops the goroutines wherever they are
 	draining chan struct{}      // closed: no attempt is worth waiting for any more
 	workers  sync.WaitGroup
+
+	leaked atomic.Bool // by a canary, where that stops everything
 }
 
 // trails holds what is started, by configuration.
@@ -50,7 +53,7 @@ func acquire(cfg *Config, set exporter.Settings, host component.Host) (*trail, e
 	t := trails.started[cfg]
 	if t == nil {
 		var err error
-		if t, err = startTrail(cfg, set); err != nil {
+		if t, err = startTrail(cfg, set, host); err != nil {
 			return nil, err
 		}
 		trails.started[cfg] = t
@@ -75,7 +78,7 @@ func release(ctx context.Context, t *trail) error {
 	return t.stop(ctx)
 }
 
-func startTrail(cfg *Config, set exporter.Settings) (*trail, error) {
+func startTrail(cfg *Config, set exporter.Settings, host component.Host) (*trail, error) {
 	classes, err := newClassifier(cfg.Classes)
 	if err != nil {
 		return nil, err
@@ -84,29 +87,63 @@ func startTrail(cfg *Config, set exporter.Settings) (*trail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &trail{cfg: cfg, log: set.Logger, tel: tel, status: newStatus(), classes: classes, draining: make(chan struct{})}
-	t.journal, err = journal.Open(journal.Options{
-		Dir:          cfg.Journal.Directory,
-		MaxSize:      cfg.Journal.MaxSize,
-		SegmentSize:  cfg.Journal.SegmentSize,
-		SegmentAge:   cfg.Journal.SegmentAge,
-		Destinations: []journal.Destination{{Name: destinationArchive, Required: true}},
-		OnSync: func(s journal.Sync) {
-			tel.ExporterTokenTrailJournalSyncDuration.Record(context.Background(), s.Took.Seconds())
-		},
-	})
-	if err != nil {
-		tel.Shutdown()
-		return nil, err
+	t := &trail{cfg: cfg, log: set.Logger, tel: tel, status: newStatus(), classes: classes, draining: make(chan struct{}), after: cfg.after}
+	if t.after == nil {
+		t.after = time.After
 	}
-	t.archive = &lazyArchive{path: cfg.Archive.Directory, opts: archive.WriterOptions{Writer: t.journal.Writer(), Classes: classesOf(cfg)}}
-	t.epochs = newEpochs(t.archive, t.status)
-	if err := t.observe(); err != nil {
-		tel.Shutdown()
-		return nil, errors.Join(err, t.journal.Close())
+	if err := t.open(set, host); err != nil {
+		return nil, errors.Join(err, t.close())
 	}
 	t.run()
 	return t, nil
+}
+
+// open opens what the trail works with. What it has opened when it fails is closed by close.
+func (t *trail) open(set exporter.Settings, host component.Host) (err error) {
+	if t.keys, err = openKeys(t.cfg.Journal.Encryption, t.log); err != nil {
+		return err
+	}
+	o := journal.Options{
+		Dir:          t.cfg.Journal.Directory,
+		MaxSize:      t.cfg.Journal.MaxSize,
+		SegmentSize:  t.cfg.Journal.SegmentSize,
+		SegmentAge:   t.cfg.segmentAge(),
+		Destinations: []journal.Destination{{Name: destinationArchive, Required: true}},
+		Keys:         t.keys.source(),
+		OnSync: func(s journal.Sync) {
+			t.tel.ExporterTokenTrailJournalSyncDuration.Record(context.Background(), s.Took.Seconds())
+		},
+	}
+	if t.cfg.Destinations.Loki.HasValue() {
+		o.Destinations = append(o.Destinations, journal.Destination{Name: destinationLoki, Required: t.cfg.Destinations.Loki.Get().Required})
+	}
+	if t.journal, err = journal.Open(o); err != nil {
+		return err
+	}
+	t.archive = newLazyArchive(t.cfg, archive.WriterOptions{Writer: t.journal.Writer(), Classes: classesOf(t.cfg)})
+	t.epochs = newEpochs(t.archive, t.status)
+	if t.cfg.Destinations.Loki.HasValue() {
+		if t.loki, err = newLokiSink(t, set, host); err != nil {
+			return err
+		}
+	}
+	return t.observe()
+}
+
+// close undoes open.
+func (t *trail) close() error {
+	var errs []error
+	t.tel.Shutdown()
+	if t.journal != nil {
+		errs = append(errs, t.journal.Close())
+	}
+	if t.archive != nil {
+		errs = append(errs, t.archive.close())
+	}
+	if t.loki != nil {
+		t.loki.close()
+	}
+	return errors.Join(append(errs, t.keys.close())...)
 }
 
 func classesOf(cfg *Config) []archive.Class {
@@ -118,14 +155,20 @@ func classesOf(cfg *Config) []archive.Class {
 }
 
 func (t *trail) run() {
+	t.showCanaries()
 	s := t.journal.Stats()
 	if s.TornTails > 0 || s.Quarantined > 0 {
 		t.log.Warn("journal recovered", zap.Int64("torn_tails", s.TornTails), zap.Int64("quarantined", s.Quarantined))
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.cancel = cancel
-	t.workers.Go(func() { t.deliver(ctx) })
-	t.workers.Go(func() { t.sweep(ctx) })
+	t.workers.Go(func() { t.deliverArchive().run(ctx) })
+	if t.loki != nil {
+		t.workers.Go(func() { t.loki.delivery().run(ctx) })
+	}
+	for _, k := range t.keepers() {
+		t.workers.Go(func() { k.run(ctx) })
+	}
 }
 
 // stop closes the journal's live segment and gives the archive the time that ctx has to take what is left. What
@@ -144,11 +187,13 @@ func (t *trail) stop(ctx context.Context) error {
 	}
 	t.cancel()
 	<-done
-	if p := t.journal.Stats().Destinations[destinationArchive]; p.Records > 0 {
-		t.log.Info("records stay in the journal until the next start", zap.Int64("records", p.Records))
+	for name, p := range t.journal.Stats().Destinations {
+		if p.Records > 0 {
+			t.log.Info("records stay in the journal until the next start",
+				zap.String("destination", name), zap.Int64("records", p.Records))
+		}
 	}
-	t.tel.Shutdown()
-	return t.journal.Close()
+	return t.close()
 }
 
 // observe registers the metrics that are read off the journal.
@@ -175,6 +220,8 @@ func (t *trail) observe() error {
 		whole(t.tel.RegisterExporterTokenTrailJournalTornTailsCallback, func(s journal.Stats) int64 { return s.TornTails }),
 		pending(t.tel.RegisterExporterTokenTrailPendingRecordsCallback, func(p journal.Pending) int64 { return p.Records }),
 		pending(t.tel.RegisterExporterTokenTrailPendingBytesCallback, func(p journal.Pending) int64 { return p.Bytes }),
+		pending(t.tel.RegisterExporterTokenTrailSkippedRecordsCallback, func(p journal.Pending) int64 { return p.Skipped }),
+		t.tel.RegisterExporterTokenTrailDestinationUpCallback(t.observeDestinations),
 		t.tel.RegisterExporterTokenTrailOldestPendingAgeCallback(func(_ context.Context, o metric.Float64Observer) error {
 			for name, p := range t.journal.Stats().Destinations {
 				var age time.Duration
@@ -188,57 +235,14 @@ func (t *trail) observe() error {
 	)
 }
 
-// lazyArchive opens the archive when it is needed: one that cannot be opened now must not keep the collector from
-// starting, for the journal can wait.
-type lazyArchive struct {
-	path string
-	opts archive.WriterOptions
-
-	mu     sync.Mutex
-	bucket bucket.Bucket
-	writer *archive.Writer
-}
-
-func (a *lazyArchive) open() (bucket.Bucket, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.bucket == nil {
-		b, err := bucket.OpenDir(a.path)
-		if err != nil {
-			return nil, err
+// observeDestinations says of each destination whether its last attempt went well.
+func (t *trail) observeDestinations(_ context.Context, o metric.Int64Observer) error {
+	for name := range t.journal.Stats().Destinations {
+		up := int64(1)
+		if t.status.has(problemOf[name]) {
+			up = 0
 		}
-		a.bucket = b
-	}
-	return a.bucket, nil
-}
-
-// segmentWriter returns the writer, which one goroutine uses.
-func (a *lazyArchive) segmentWriter() (*archive.Writer, error) {
-	if a.writer != nil {
-		return a.writer, nil
-	}
-	b, err := a.open()
-	if err != nil {
-		return nil, err
-	}
-	w, err := archive.NewWriter(b, a.opts)
-	if err != nil {
-		return nil, err
-	}
-	a.writer = w
-	return w, nil
-}
-
-// admits asks whether the archive knows the key epoch by the same check value, or not at all.
-func (a *lazyArchive) admits(s event.Scope) error {
-	b, err := a.open()
-	if err != nil {
-		return err
-	}
-	o := a.opts
-	o.Ring = s
-	if _, err := archive.NewWriter(b, o); err != nil {
-		return fmt.Errorf("archive %s: %w", a.path, err)
+		o.Observe(up, metric.WithAttributeSet(destinationSet(name)))
 	}
 	return nil
 }

@@ -89,8 +89,11 @@ func (b *block) mapColumns(file *parquet.File) error {
 		if got.Node.Type().Kind() != want.Node.Type().Kind() || got.MaxDefinitionLevel != want.MaxDefinitionLevel {
 			return fmt.Errorf("column %q has another type than this version writes", strings.Join(path, "."))
 		}
-		b.chunks[want.ColumnIndex] = chunks[i]
-		b.columns[want.ColumnIndex] = &b.meta.Columns[i].MetaData
+		md := &b.meta.Columns[i].MetaData
+		if len(path) == 1 && want.MaxDefinitionLevel == 1 && md.Statistics.NullCount == b.rows {
+			continue // no row has a value: as if the column were not there, and not a byte is read of it
+		}
+		b.chunks[want.ColumnIndex], b.columns[want.ColumnIndex] = chunks[i], md
 	}
 	for i := range columns {
 		if c := &columns[i]; c.required() && b.chunks[c.leaf] == nil {

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"github.com/keytrail/keytrail/internal/archive/bucket"
 )
 
 // The two named field sets of a Class; any other entry of Fields is an attribute key, or a prefix that ends in ".*".
@@ -190,6 +192,23 @@ func (d classDocument) class() (Class, error) {
 	}
 	c := Class{d.Name, keep, d.Fields, d.ClientAddress, d.Owner, d.Headers, d.Lock}
 	return c, c.Validate()
+}
+
+// shortLock covers a block that another one will stand for within a day or so; a full lock on it would keep everything
+// twice for as long as the class lasts.
+const shortLock = 48 * time.Hour
+
+// lockOf returns the lock of a block of that level and day: short until the day's last merge, then to the end of the
+// class.
+func (c Class) lockOf(level int, d eventDay, now time.Time) bucket.Lock {
+	mode := map[LockMode]bucket.LockMode{LockGovernance: bucket.Governance, LockCompliance: bucket.Compliance}[c.Lock]
+	switch {
+	case mode == "":
+		return bucket.Lock{}
+	case level < lastLevel:
+		return bucket.Lock{Mode: mode, Until: now.Add(shortLock).UTC()}
+	}
+	return bucket.Lock{Mode: mode, Until: d.start().Add(day + c.Keep)}
 }
 
 // ended reports whether the class keeps nothing of that event day any more: its last moment is older than keep.

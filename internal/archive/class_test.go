@@ -102,16 +102,6 @@ func TestAnAlertInASkeletonDoesNotNameThePerson(t *testing.T) {
 	assert.Equal(t, []string{"new network 203.0.113.0/24", "owner op_1"}, reasons.Strings())
 }
 
-func TestAgentFamilyIsOfAClosedSet(t *testing.T) {
-	for in, want := range map[string]string{
-		"": "", "curl/8.5.0": "curl", "python-requests/2.31 alice-laptop": "python-requests",
-		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36": "chrome",
-		"Mozilla/5.0 (compatible; Googlebot/2.1)":                                                           "bot", "alice's own thing": "other", "Go-http-client/2.0": "go-http-client",
-	} {
-		assert.Equal(t, want, AgentFamily(in), in)
-	}
-}
-
 func TestAClassDocumentComesBackAsTheClass(t *testing.T) {
 	b := openTemp(t)
 	write(t, newTestWriter(t, b), 1, request(1, today, fp(1)))

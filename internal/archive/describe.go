@@ -3,8 +3,10 @@ package archive
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -68,9 +70,10 @@ func (c *column) field() string {
 
 // sample is a row kept aside while a block is written.
 type sample struct {
-	at     int64
-	row    segmentRow
-	record event.Record
+	at          int64
+	fingerprint string
+	primary     bool
+	record      event.Record
 }
 
 // samplesPerBlock rows, spread over the block, are compared in full.
@@ -84,8 +87,8 @@ var errLost = errors.New("row differs from what was written")
 
 // inspect opens the finished file as a reader would, checks the number of rows, the bloom filter for every fingerprint
 // and the sampled rows, and completes f with what only the file tells.
-func inspect(f *File, data []byte, s *segment, rows []segmentRow, samples []sample) error {
-	src := &source{ctx: context.Background(), key: f.Key, size: f.Size, parts: []part{{0, data}}}
+func inspect(f *File, data io.ReaderAt, samples []sample) error {
+	src := &source{ctx: context.Background(), key: f.Key, size: f.Size, local: data}
 	b, err := openSource(src)
 	if err != nil {
 		return err
@@ -93,10 +96,10 @@ func inspect(f *File, data []byte, s *segment, rows []segmentRow, samples []samp
 	if b.rows != f.Rows {
 		return fmt.Errorf("want %d rows, found %d", f.Rows, b.rows)
 	}
-	if err := b.sections(f, data); err != nil {
+	if err := b.sections(f); err != nil {
 		return err
 	}
-	if err := probeAll(f, src, rows); err != nil {
+	if err := b.probeAll(f); err != nil {
 		return err
 	}
 	d := newDecoder(b, nil)
@@ -106,21 +109,31 @@ func inspect(f *File, data []byte, s *segment, rows []segmentRow, samples []samp
 			return errors.Join(err, d.close())
 		}
 		got := hits[0]
-		if got.Fingerprint != want.row.fingerprint || got.Primary != want.row.primary || !sameRecord(&got.Record, &want.record) {
+		if got.Fingerprint != want.fingerprint || got.Primary != want.primary || !sameRecord(&got.Record, &want.record) {
 			return errors.Join(fmt.Errorf("row %d: %w", want.at, errLost), d.close())
 		}
 	}
 	return d.close()
 }
 
-func probeAll(f *File, src *source, rows []segmentRow) error {
+// probeAll asks the bloom filter for every fingerprint that the block itself has.
+func (b *block) probeAll(f *File) (err error) {
+	cur := newCursor(b.chunks[frames.fingerprint.leaf], true)
+	defer func() { err = errors.Join(err, cur.close()) }()
 	last := "\x00"
-	for _, r := range rows {
-		if r.fingerprint == last {
+	for at, err := range cur.rows([]run{{0, b.rows}}) {
+		if err != nil {
+			return fmt.Errorf("row %d: %w", at, err)
+		}
+		v, err := cur.next()
+		if err != nil {
+			return fmt.Errorf("row %d: %w", at, err)
+		}
+		if string(v.ByteArray()) == last {
 			continue
 		}
-		last = r.fingerprint
-		ok, err := f.mayHold(src, colFingerprint, last)
+		last = string(v.ByteArray())
+		ok, err := f.mayHold(b.src, colFingerprint, last)
 		if err != nil {
 			return fmt.Errorf("bloom filter: %w", err)
 		}
@@ -132,15 +145,18 @@ func probeAll(f *File, src *source, rows []segmentRow) error {
 }
 
 // sections notes where footer, indexes and bloom filters stand.
-func (b *block) sections(f *File, data []byte) error {
-	n := len(data)
-	f.FooterLength = int64(data[n-8]) | int64(data[n-7])<<8 | int64(data[n-6])<<16 | int64(data[n-5])<<24
+func (b *block) sections(f *File) error {
 	f.IndexOffset = b.meta.Columns[0].ColumnIndexOffset
-	f.IndexSHA256 = hexSum(data[f.IndexOffset:])
+	tail, err := b.src.get(f.IndexOffset, f.Size-f.IndexOffset)
+	if err != nil {
+		return err
+	}
+	f.FooterLength = int64(binary.LittleEndian.Uint32(tail[len(tail)-8:]))
+	f.IndexSHA256 = hexSum(tail)
 	f.Blooms = make(map[string]Bloom)
 	for _, c := range bloomColumns {
 		md := b.columns[c.leaf]
-		if md.BloomFilterOffset == 0 {
+		if md == nil || md.BloomFilterOffset == 0 {
 			continue
 		}
 		filter := b.chunks[c.leaf].BloomFilter()

@@ -1,9 +1,9 @@
 package archive
 
 import (
-	"bytes"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
@@ -48,7 +48,6 @@ func splitMapKey(k string) (place, string) {
 // encoder writes rows, given in sort order, as one Parquet file. Rows gather in batches, column by column; in a batch
 // every value is null until a row sets it, so that a row costs what it holds and not what it might.
 type encoder struct {
-	out     bytes.Buffer
 	writer  *parquet.GenericWriter[any]
 	columns []*parquet.ColumnWriter // by leaf
 	batch   [][]parquet.Value       // by leaf: one value a row, but for the map
@@ -58,9 +57,9 @@ type encoder struct {
 	text    []byte // holds the bytes of the batch's values
 }
 
-// newEncoder starts a file. A bloom filter is made for the columns that have any value: an empty one would take the
-// room of a full one.
-func newEncoder(has func(*column) bool) *encoder {
+// newEncoder starts a file that goes to out, by way of buffers of the pool. A bloom filter is made for the columns that
+// have any value: an empty one would take the room of a full one.
+func newEncoder(out io.Writer, pool parquet.BufferPool, has func(*column) bool) *encoder {
 	e := &encoder{batch: make([][]parquet.Value, len(schema.Columns()))}
 	for i := range columns {
 		e.batch[columns[i].leaf] = make([]parquet.Value, batchRows)
@@ -72,7 +71,7 @@ func newEncoder(has func(*column) bool) *encoder {
 			blooms = append(blooms, parquet.SplitBlockFilter(bloomBits, c.name))
 		}
 	}
-	e.writer = parquet.NewGenericWriter[any](&e.out, schema,
+	e.writer = parquet.NewGenericWriter[any](out, schema,
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
 		parquet.DataPageVersion(1), // with PLAIN text: what the oldest readers in use can open
 		parquet.PageBufferSize(pageBytes),
@@ -85,7 +84,8 @@ func newEncoder(has func(*column) bool) *encoder {
 			parquet.Ascending(colFingerprint), parquet.Ascending(colTime),
 			parquet.Ascending(colTimeNs), parquet.Ascending(colEventID))),
 		parquet.BloomFilters(blooms...),
-		parquet.DeferBloomFiltersWithBuffers(parquet.NewBufferPool()), // beside the footer, for one read of all of them
+		parquet.ColumnPageBuffers(pool),
+		parquet.DeferBloomFiltersWithBuffers(pool), // beside the footer, for one read of all of them
 		parquet.KeyValueMetadata("keytrail.sort", sortOrder),
 		parquet.KeyValueMetadata("keytrail.version", "1"),
 		parquet.CreatedBy("keytrail", "1", ""), // no version of ours: the same rows give the same bytes
@@ -255,13 +255,13 @@ func (e *encoder) clear() {
 	e.keys, e.values, e.text, e.at = e.keys[:0], e.values[:0], e.text[:0], 0
 }
 
-// finish returns the file's bytes.
-func (e *encoder) finish() ([]byte, error) {
+// finish completes the file.
+func (e *encoder) finish() error {
 	if err := e.flush(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := e.writer.Close(); err != nil {
-		return nil, fmt.Errorf("closing block: %w", err)
+		return fmt.Errorf("closing block: %w", err)
 	}
-	return e.out.Bytes(), nil
+	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // Where things stand in the bucket. Names that begin with an underscore are hidden from query engines.
@@ -13,6 +15,9 @@ const (
 	classPrefix  = "_classes/"
 	ringPrefix   = "_ring/"
 	aliasPrefix  = "_alias/"
+	holdPrefix   = "_hold/"
+	writerPrefix = "_writer/"
+	leaseKey     = "_lease/compact.json"
 )
 
 func dataKey(class string, d eventDay, writer string, segment uint64, sum [32]byte) string {
@@ -24,6 +29,34 @@ func dataKey(class string, d eventDay, writer string, segment uint64, sum [32]by
 func commitKey(arrived int64, writer string, segment uint64) string {
 	return fmt.Sprintf("%s%s/%s-%012d.json", commitPrefix, dayOf(arrived), writer, segment)
 }
+
+// mergedKey is the key of a block that was made of others. The run's random id keeps it from ever being the key of a
+// block that an earlier run made of the same rows and that a sweep is about to delete.
+func mergedKey(u unit, level int, run string, part int, sum string) string {
+	return fmt.Sprintf("%sclass=%s/dt=%s/L%d-%s-%04d-%s.parquet", dataPrefix, u.class, u.day, level, run, part, sum[:16])
+}
+
+// replaceKey names a generation of a class and day. The equals sign keeps it apart from every writer's name.
+func replaceKey(u unit, generation uint64) string {
+	return fmt.Sprintf("%s%012d.json", replacePrefix(u), generation)
+}
+
+func replacePrefix(u unit) string { return fmt.Sprintf("%s%s/class=%s-", commitPrefix, u.day, u.class) }
+
+func parseReplaceKey(key string) (u unit, generation uint64, ok bool) {
+	rest, ok := strings.CutPrefix(key, commitPrefix)
+	if !ok {
+		return unit{}, 0, false
+	}
+	d, name, _ := strings.Cut(rest, "/class=")
+	class, number, _ := strings.Cut(strings.TrimSuffix(name, ".json"), "-")
+	generation, err := strconv.ParseUint(number, 10, 64)
+	return unit{class, d}, generation, err == nil && class != ""
+}
+
+func writerKey(writer string) string { return writerPrefix + writer + ".json" }
+
+func holdKey(id string) string { return holdPrefix + id + ".json" }
 
 func classKey(hash string) string { return classPrefix + hash + ".json" }
 

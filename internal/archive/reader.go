@@ -2,7 +2,6 @@ package archive
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -42,44 +41,74 @@ func (e *CommitError) Error() string { return "commit " + e.Key + ": " + e.Err.E
 
 func (e *CommitError) Unwrap() error { return e.Err }
 
-// Commits returns every commit, oldest flush day first; those read before come from memory. When some could not be
-// read the others are returned along with the error.
+// Commits returns the commits that count, oldest day first: those of segments and the newest replace-commit of each class
+// and day. Those read before come from memory. When some could not be read the others are returned along with the error.
+// What is in them need not be live: see Live.
 func (r *Reader) Commits(ctx context.Context) ([]*Commit, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var list []*Commit
-	var bad []error
-	seen := make(map[string]*Commit, len(r.commits))
-	for o, err := range r.bucket.List(ctx, commitPrefix, "") {
-		if err != nil {
-			return nil, err
-		}
-		c, ok := r.commits[o.Key]
-		if !ok {
-			c, err = readCommit(ctx, r.bucket, o.Key)
-			switch {
-			case errors.Is(err, bucket.ErrNotFound): // swept just now
-				continue
-			case err != nil:
-				bad = append(bad, &CommitError{o.Key, err})
-				continue
-			}
-		}
-		seen[o.Key] = c
-		list = append(list, c)
+	cat, err := r.catalog(ctx)
+	if err != nil {
+		return nil, err
 	}
-	r.commits = seen
-	return list, errors.Join(bad...)
+	return cat.counting(), cat.err()
+}
+
+// Live returns the blocks that stand for the rows of the archive, each row in exactly one. When some commits could not be
+// read the blocks of the others are returned along with the error.
+func (r *Reader) Live(ctx context.Context) ([]*File, error) {
+	cat, err := r.catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return cat.live(), cat.err()
+}
+
+// catalog lists the commits and reads the new ones. Two searches that begin at once may read one twice, rather than wait
+// for each other.
+func (r *Reader) catalog(ctx context.Context) (*catalog, error) {
+	r.mu.Lock()
+	know := r.commits
+	r.mu.Unlock()
+	cat, err := loadCatalog(ctx, r.bucket, know, false)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	r.commits = cat.known()
+	r.mu.Unlock()
+	return cat, nil
+}
+
+// Stored says which journal segments stand in blocks.
+type Stored struct {
+	commits map[SegmentID]bool
+	below   map[string]uint64 // by writer: of those whose commits were swept
+}
+
+// Has reports whether the segment's records stand in blocks, or did until their classes ended.
+func (s *Stored) Has(id SegmentID) bool {
+	return s.commits[id] || id.Segment < s.below[id.Writer]
 }
 
 // Committed returns the segments whose records stand in blocks, so that a reader of the journal can leave them out.
-func (r *Reader) Committed(ctx context.Context) (map[SegmentID]bool, error) {
+func (r *Reader) Committed(ctx context.Context) (*Stored, error) {
 	commits, err := r.Commits(ctx)
-	m := make(map[SegmentID]bool, len(commits))
+	s := &Stored{commits: make(map[SegmentID]bool, len(commits)), below: make(map[string]uint64)}
 	for _, c := range commits {
-		m[SegmentID{c.Writer, c.Segment}] = true
+		if c.Generation == 0 {
+			s.commits[SegmentID{c.Writer, c.Segment}] = true
+		}
 	}
-	return m, err
+	for o, listErr := range r.bucket.List(ctx, writerPrefix, "") {
+		if listErr != nil {
+			return nil, listErr
+		}
+		var m mark
+		if err := getDocument(ctx, r.bucket, o.Key, &m); err != nil {
+			return nil, err
+		}
+		s.below[m.Writer] = m.Below
+	}
+	return s, err
 }
 
 // Newest returns the time of the newest event in blocks, zero in an empty archive.

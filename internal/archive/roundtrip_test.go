@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"testing/quick"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -183,10 +185,11 @@ func FuzzRoundTrip(f *testing.F) {
 			return
 		}
 		primary := stringAttr(&r, event.KeyFingerprint)
-		e := newEncoder(func(c *column) bool { return c.name == colFingerprint })
+		var out bytes.Buffer
+		e := newEncoder(&out, parquet.NewBufferPool(), func(c *column) bool { return c.name == colFingerprint })
 		require.NoError(t, e.add(row{primary, true, &r}))
-		data, err := e.finish()
-		require.NoError(t, err)
+		require.NoError(t, e.finish())
+		data := out.Bytes()
 		b, err := openSource(&source{size: int64(len(data)), parts: []part{{0, data}}})
 		require.NoError(t, err)
 		d := newDecoder(b, nil)

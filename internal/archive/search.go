@@ -1,10 +1,12 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/keytrail/keytrail/internal/event"
@@ -25,6 +27,7 @@ type Report struct {
 	Skipped    int      // of them, those that the commit or a bloom filter ruled out
 	Rows       int64    // rows yielded
 	Bytes      int64    // bytes read of blocks
+	Requests   int64    // requests for them
 	Unreadable []error  // commits (*CommitError) and blocks (*BlockError) that could not be read
 	Blind      []string // classes in the period that do not keep what was selected by
 }
@@ -78,99 +81,26 @@ func (q *search) run() error {
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		if err := q.ctx.Err(); err != nil {
-			return err
-		}
-		if err := q.file(f); err != nil {
-			return err
-		}
-	}
-	return nil
+	return newScans(q).run(files)
 }
 
-// files lists the blocks of the period, oldest day first.
+// files lists the live blocks of the period, oldest day first, those of one class and day together.
 func (q *search) files() ([]*File, error) {
-	commits, err := q.reader.Commits(q.ctx)
-	if err != nil && commits == nil {
+	cat, err := q.reader.catalog(q.ctx)
+	if err != nil {
 		return nil, err
 	}
-	if err != nil {
-		q.report.Unreadable = append(q.report.Unreadable, unjoin(err)...)
-	}
-	q.report.Commits = len(commits)
-	var files []*File
-	for _, c := range commits {
-		for i := range c.Files {
-			if f := &c.Files[i]; q.sel.overlaps(f) {
-				files = append(files, f)
-			}
-		}
-	}
-	slices.SortStableFunc(files, func(a, b *File) int { return a.MinTime.Compare(b.MinTime) })
+	q.report.Unreadable = append(q.report.Unreadable, cat.failed...)
+	q.report.Commits = len(cat.counting())
+	files := slices.DeleteFunc(cat.live(), func(f *File) bool { return !q.sel.overlaps(f) })
+	sortFiles(files)
 	return files, nil
 }
 
-func unjoin(err error) []error {
-	if j, ok := err.(interface{ Unwrap() []error }); ok {
-		return j.Unwrap()
-	}
-	return []error{err}
-}
-
-// file searches one block. What is wrong with the block goes to the report; only the caller's stop and a cancelled
-// context end the search.
-func (q *search) file(f *File) error {
-	class, err := q.reader.class(q.ctx, f.ClassHash)
-	if err == nil {
-		var d eventDay
-		if d, err = f.day(); err == nil && class.ended(d, q.sel.Now) {
-			return nil // kept no longer, swept or not
-		}
-	}
-	q.report.Files++
-	if err == nil {
-		err = q.block(f, newView(class))
-	}
-	if err == nil || errors.Is(err, errStopped) || q.ctx.Err() != nil {
-		return err
-	}
-	q.report.Unreadable = append(q.report.Unreadable, &BlockError{f.Key, err})
-	return nil
-}
-
-func (q *search) block(f *File, v *view) (err error) {
-	needles := q.sel.needles(f, v, q.pseudonyms)
-	for i := range needles {
-		if !v.keeps(needles[i].key) {
-			q.blind(f.Class)
-			return nil
-		}
-	}
-	src := &source{ctx: q.ctx, bucket: q.reader.bucket, key: f.Key, size: f.Size}
-	defer func() { q.report.Bytes += src.bytes }()
-	for i := range needles {
-		if ok, err := needles[i].mayMatch(f, src); !ok {
-			q.report.Skipped++
-			return err
-		}
-	}
-	b, err := openBlock(src, f)
-	if err != nil {
-		return err
-	}
-	rows, err := b.find(q.sel.conditions(f), needles)
-	if err != nil || len(rows) == 0 {
-		return err
-	}
-	return q.emit(b, v, rows)
-}
-
-func (q *search) blind(class string) {
-	q.report.Skipped++
-	if !slices.Contains(q.report.Blind, class) {
-		q.report.Blind = append(q.report.Blind, class)
-	}
+func sortFiles(files []*File) {
+	slices.SortStableFunc(files, func(a, b *File) int {
+		return cmp.Or(strings.Compare(a.Day, b.Day), strings.Compare(a.Class, b.Class), a.MinTime.Compare(b.MinTime))
+	})
 }
 
 // find returns the rows that meet every needle and condition.
@@ -187,39 +117,6 @@ func (b *block) find(conditions []condition, needles []needle) (rows []run, err 
 		}
 	}
 	return rows, nil
-}
-
-// emit decodes the rows window by window and hands them out.
-func (q *search) emit(b *block, v *view, rows []run) (err error) {
-	d := newDecoder(b, q.sel.wanted())
-	defer func() { err = errors.Join(err, d.close()) }()
-	if err := d.fetch(rows); err != nil {
-		return err
-	}
-	rank := v.class.rank()
-	for len(rows) > 0 {
-		var window []run
-		window, rows = take(rows, windowRows)
-		hits, err := d.readSafely(window)
-		if err != nil {
-			return err
-		}
-		for i := range hits {
-			h := &hits[i]
-			if !q.sel.contains(h.Record.Time) {
-				continue
-			}
-			h.Rank, h.Record.Classes = rank, []string{v.class.Name}
-			if err := q.resolveOwner(&h.Record); err != nil {
-				return err
-			}
-			q.report.Rows++
-			if !q.yield(*h, nil) {
-				return errStopped
-			}
-		}
-	}
-	return nil
 }
 
 // resolveOwner gives a row that keeps only a pseudonym its owner back, as long as the deletable map knows it.

@@ -58,6 +58,7 @@ type needle struct {
 	key      string // as a class's field list names it
 	exact    []string
 	prefixes []string
+	digits   []string // of a fingerprint of any kind and epoch: only for needleOf
 }
 
 // needles returns the selectors that look for text in a column, the most selective first.
@@ -129,6 +130,30 @@ func (n *needle) mayMatch(f *File, src *source) (bool, error) {
 func (n *needle) inBounds(lo, hi string) bool {
 	return slices.ContainsFunc(n.exact, func(v string) bool { return lo <= v && v <= hi }) ||
 		slices.ContainsFunc(n.prefixes, func(p string) bool { return lo <= p+"\xff" && p <= hi })
+}
+
+// needleOf looks for fingerprints as a selection gives them, in a text that says its kind and epoch.
+func needleOf(fps []string) needle {
+	var n needle
+	for _, fp := range fps {
+		head, digits, ok := strings.Cut(fp, "_")
+		switch {
+		case !ok:
+			n.digits = append(n.digits, fp)
+		case len(digits) == fingerprintDigits:
+			n.exact = append(n.exact, head+"_"+digits)
+		default:
+			n.prefixes = append(n.prefixes, fp)
+		}
+	}
+	return n
+}
+
+func (n *needle) matches(text string) bool {
+	_, digits, _ := strings.Cut(text, "_")
+	return slices.Contains(n.exact, text) ||
+		slices.ContainsFunc(n.prefixes, func(p string) bool { return strings.HasPrefix(text, p) }) ||
+		slices.ContainsFunc(n.digits, func(d string) bool { return digits != "" && strings.HasPrefix(digits, d) })
 }
 
 func (n *needle) condition() condition {

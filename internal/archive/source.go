@@ -1,11 +1,14 @@
 package archive
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"sort"
+	"sync"
 
 	"github.com/keytrail/keytrail/internal/archive/bucket"
 )
@@ -13,10 +16,13 @@ import (
 const (
 	// wholeFile is the size up to which a block is fetched in one request: a second one costs more than the bytes.
 	wholeFile = 128 << 10
-	// gapBytes that lie between two wanted ranges are read along with them rather than asked around.
-	gapBytes = 16 << 10
+	// gapBytes that lie between two wanted ranges may be read along with them rather than asked around, and all gaps
+	// together may be as much as what is wanted, or a little: a search reads at most twice what it needs.
+	gapBytes, littleGap = 256 << 10, 64 << 10
 	// readAhead is the buffer of the page reader, which reads up to that much past a page.
-	readAhead = 4 << 10
+	readAhead = 512
+	// fetchers ask for ranges of one block side by side.
+	fetchers = 8
 )
 
 // source is one object of a bucket as an io.ReaderAt. What a search will need is fetched first, in few large ranges;
@@ -28,6 +34,9 @@ type source struct {
 	size   int64
 	parts  []part // sorted by begin and by end: none lies within another
 	bytes  int64  // fetched so far
+	gets   int64  // requests so far
+
+	local io.ReaderAt // where the object's bytes are at hand, and nothing is fetched
 }
 
 type part struct {
@@ -43,6 +52,9 @@ func (s *source) ReadAt(b []byte, off int64) (int, error) {
 		return 0, io.EOF
 	}
 	want := b[:min(int64(len(b)), s.size-off)]
+	if s.local != nil {
+		return s.local.ReadAt(b, off)
+	}
 	if held := s.held(off, int64(len(want))); held != nil {
 		copy(want, held)
 	} else {
@@ -68,6 +80,19 @@ func (s *source) held(off, n int64) []byte {
 }
 
 func (s *source) get(off, n int64) ([]byte, error) {
+	if s.local != nil {
+		b := make([]byte, n)
+		_, err := io.ReadFull(io.NewSectionReader(s.local, off, n), b)
+		return b, err
+	}
+	s.gets++
+	b, err := s.request(off, n)
+	s.bytes += int64(len(b))
+	return b, err
+}
+
+// request is safe for concurrent use.
+func (s *source) request(off, n int64) ([]byte, error) {
 	b, err := s.bucket.GetRange(s.ctx, s.key, off, n)
 	if err != nil {
 		return nil, err
@@ -75,33 +100,92 @@ func (s *source) get(off, n int64) ([]byte, error) {
 	if int64(len(b)) != n {
 		return nil, fmt.Errorf("%s: %d bytes at %d were asked for, found %d", s.key, n, off, len(b))
 	}
-	s.bytes += n
 	return b, nil
 }
 
 // extent is a range of bytes [from, to).
 type extent struct{ from, to int64 }
 
-// fetch reads the wanted ranges, those that lie close together as one.
+// fetch reads the wanted ranges, those that lie close together as one, several at a time.
 func (s *source) fetch(want []extent) error {
-	slices.SortFunc(want, func(a, b extent) int { return int(a.from - b.from) })
-	for len(want) > 0 {
-		e := want[0]
-		want = want[1:]
-		for len(want) > 0 && want[0].from <= e.to+gapBytes {
-			e.to = max(e.to, want[0].to)
-			want = want[1:]
-		}
-		if e.to = min(e.to, s.size); e.from >= e.to || s.held(e.from, e.to-e.from) != nil {
-			continue
-		}
-		data, err := s.get(e.from, e.to-e.from)
-		if err != nil {
-			return err
-		}
-		s.keep(part{e.from, data})
+	if s.local != nil {
+		return nil
+	}
+	want = slices.DeleteFunc(join(s.clip(want)), func(e extent) bool { return s.held(e.from, e.to-e.from) != nil })
+	parts := make([]part, len(want))
+	errs := make([]error, len(want))
+	slots := make(chan struct{}, fetchers)
+	var wg sync.WaitGroup
+	for i, e := range want {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			parts[i].off = e.from
+			parts[i].data, errs[i] = s.request(e.from, e.to-e.from)
+		})
+	}
+	wg.Wait()
+	s.gets += int64(len(want))
+	for _, p := range parts {
+		s.bytes += int64(len(p.data))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		s.keep(p)
 	}
 	return nil
+}
+
+// clip cuts the ranges to the object and leaves out what is held.
+func (s *source) clip(want []extent) []extent {
+	var out []extent
+	for _, e := range want {
+		e.to = min(e.to, s.size)
+		if e.from < e.to && s.held(e.from, e.to-e.from) == nil {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// join makes one range of those that overlap, and of those with small gaps between them, the smallest gaps first, as
+// long as the gaps together are not more than what is wanted.
+func join(want []extent) []extent {
+	slices.SortFunc(want, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
+	merged := joinAt(want, func(gap int64) bool { return gap <= 0 })
+	var gaps []int64
+	allowed := int64(0)
+	for i, e := range merged {
+		allowed += e.to - e.from
+		if i > 0 {
+			gaps = append(gaps, e.from-merged[i-1].to)
+		}
+	}
+	allowed = max(allowed, littleGap)
+	slices.Sort(gaps)
+	widest := int64(0)
+	for _, g := range gaps {
+		if allowed -= g; allowed < 0 || g > gapBytes {
+			break
+		}
+		widest = g
+	}
+	return joinAt(merged, func(gap int64) bool { return gap <= widest })
+}
+
+// joinAt joins neighbours, sorted by their begin, where close says that the gap between them is small enough.
+func joinAt(sorted []extent, close func(gap int64) bool) []extent {
+	var out []extent
+	for _, e := range sorted {
+		if n := len(out); n > 0 && close(e.from-out[n-1].to) {
+			out[n-1].to = max(out[n-1].to, e.to)
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // keep adds a part and drops those it covers.

@@ -115,7 +115,7 @@ func isHeader(key string) bool {
 func (v *view) project(r *event.Record) {
 	family := ""
 	if v.lists(event.KeyAgentFamily) && r.Attrs.Str(event.KeyAgentFamily) == "" {
-		family = AgentFamily(r.Attrs.Str(event.KeyUserAgent))
+		family = event.AgentFamily(r.Attrs.Str(event.KeyUserAgent))
 	}
 	r.Attrs.Delete(func(k string, _ event.Value) bool { return !v.lists(k) })
 	r.Resource.Delete(func(k string, _ event.Value) bool { return !v.listsResource(k) })

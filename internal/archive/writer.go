@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parquet-go/parquet-go"
+
 	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 )
@@ -36,6 +38,7 @@ type Writer struct {
 	index   map[string]int // class name to its place in views
 	rings   rings
 	aliases *aliases
+	stones  tombstones
 	wrote   map[string]bool // class documents known to stand
 	now     func() time.Time
 }
@@ -73,28 +76,76 @@ func NewWriter(b bucket.Bucket, o WriterOptions) (*Writer, error) {
 // WriteSegment writes the blocks of one closed segment and commits them. A record goes to each class it names. The
 // records may share memory with each other; they are not kept. Done again after a crash it gives the same objects,
 // and where the segment is committed already it changes nothing and returns that commit. A segment without a record
-// gives a commit without a file that stands nowhere.
+// gives a commit without a file that stands nowhere. Segments must come in the order of their numbers: one below the
+// mark that sweeps leave behind is taken for stored. The records are gone through again when someone is erased
+// meanwhile.
 func (w *Writer) WriteSegment(ctx context.Context, seq uint64, records iter.Seq[*event.Record]) (*Commit, error) {
-	c := &Commit{Version: commitVersion, Writer: w.name, Segment: seq}
-	s := w.collect(records, c)
-	if c.Records == 0 {
-		return c, nil
-	}
-	key := commitKey(s.arrived, w.name, seq)
-	if done, err := readCommit(ctx, w.bucket, key); err == nil || !errors.Is(err, bucket.ErrNotFound) {
-		return done, err
-	}
-	if err := w.blocks(ctx, s, c); err != nil {
+	if _, err := w.erasures(ctx); err != nil {
 		return nil, fmt.Errorf("segment %d: %w", seq, err)
 	}
-	created, err := putDocument(ctx, w.bucket, key, c)
-	if err != nil {
-		return nil, fmt.Errorf("segment %d: %w", seq, err)
+	for {
+		c := &Commit{Version: commitVersion, Writer: w.name, Segment: seq}
+		s := w.collect(records, c)
+		if c.Records == 0 {
+			return c, nil
+		}
+		key := commitKey(s.arrived, w.name, seq)
+		if done, err := w.stored(ctx, key, c); done != nil || err != nil {
+			return done, err
+		}
+		done, err := w.commit(ctx, key, s, c)
+		if done != nil || err != nil {
+			return done, err
+		}
 	}
-	if !created {
+}
+
+// commit writes the blocks and puts the commit, unless someone was erased meanwhile: his tombstone stood before his
+// blocks were looked for, and these were not among them. Then it returns nil, and the segment is begun again.
+func (w *Writer) commit(ctx context.Context, key string, s *segment, c *Commit) (*Commit, error) {
+	err := w.blocks(ctx, s, c)
+	var late, created bool
+	if err == nil {
+		late, err = w.erasures(ctx)
+	}
+	if late && err == nil {
+		return nil, nil
+	}
+	if err == nil {
+		created, err = putDocument(ctx, w.bucket, key, c)
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("segment %d: %w", c.Segment, err)
+	case !created:
 		return readCommit(ctx, w.bucket, key)
 	}
 	return c, nil
+}
+
+// stored returns the commit of the segment where it stands, and c as it is, without a file, where a sweep has taken the
+// commit away since others stand for all its blocks. The commit is looked for first: a sweep raises the mark, then
+// deletes.
+func (w *Writer) stored(ctx context.Context, key string, c *Commit) (*Commit, error) {
+	done, err := readCommit(ctx, w.bucket, key)
+	if !errors.Is(err, bucket.ErrNotFound) {
+		return done, err
+	}
+	m, err := readMark(ctx, w.bucket, w.name)
+	if err != nil || m.Below <= c.Segment {
+		return nil, err
+	}
+	return c, nil
+}
+
+// erasures takes up the tombstones that came since the last segment. An erased owner who comes again gets a pseudonym of
+// his own.
+func (w *Writer) erasures(ctx context.Context) (changed bool, err error) {
+	changed, err = w.stones.refresh(ctx, w.bucket)
+	if changed {
+		w.aliases = newAliases(w.bucket)
+	}
+	return changed, err
 }
 
 // collect takes up the records that a class keeps and counts the others.
@@ -104,6 +155,8 @@ func (w *Writer) collect(records iter.Seq[*event.Record], c *Commit) *segment {
 		c.Records++
 		s.arrived = max(s.arrived, arrival(r))
 		switch classes, wanted := w.classesOf(r); {
+		case w.stones.drops(row{record: r}):
+			c.Erased++
 		case classes != 0:
 			s.add(r, classes)
 		case wanted:
@@ -206,15 +259,16 @@ func (w *Writer) block(ctx context.Context, s *segment, v *view, d eventDay, row
 		Size: int64(len(data)), SHA256: hexSum(data),
 	}
 	s.describe(&f, rows)
-	if err := inspect(&f, data, s, rows, samples); err != nil {
+	if err := inspect(&f, bytes.NewReader(data), samples); err != nil {
 		return File{}, fmt.Errorf("written block does not read back: %w", err)
 	}
-	return f, w.putBlock(ctx, f, data)
+	return f, w.putBlock(ctx, f, data, v.class)
 }
 
 // encode makes the file and keeps some of its rows to compare with what the file gives back.
 func (w *Writer) encode(ctx context.Context, s *segment, v *view, rows []segmentRow) ([]byte, []sample, error) {
-	e := newEncoder(s.hasValues(v, rows))
+	var out bytes.Buffer
+	e := newEncoder(&out, parquet.NewBufferPool(), s.hasValues(v, rows))
 	var r event.Record
 	var samples []sample
 	for i, sr := range rows {
@@ -228,11 +282,11 @@ func (w *Writer) encode(ctx context.Context, s *segment, v *view, rows []segment
 			return nil, nil, err
 		}
 		if sampled(i, len(rows)) {
-			samples = append(samples, sample{int64(i), sr, r.Clone()})
+			samples = append(samples, sample{int64(i), sr.fingerprint, sr.primary, r.Clone()})
 		}
 	}
-	data, err := e.finish()
-	return data, samples, err
+	err := e.finish()
+	return out.Bytes(), samples, err
 }
 
 func (w *Writer) view(ctx context.Context, v *view, r *event.Record) error {
@@ -249,8 +303,9 @@ func (w *Writer) view(ctx context.Context, v *view, r *event.Record) error {
 
 // putBlock stores the file. One that stands already is of an earlier try of the same segment; it is proved by its hash,
 // and put anew where it is damaged or so old that a sweep may soon take it for an orphan.
-func (w *Writer) putBlock(ctx context.Context, f File, data []byte) error {
-	err := w.bucket.Put(ctx, f.Key, bytes.NewReader(data), f.Size, bucket.PutOptions{IfAbsent: true})
+func (w *Writer) putBlock(ctx context.Context, f File, data []byte, class Class) error {
+	lock := class.lockOf(0, 0, w.now())
+	err := w.bucket.Put(ctx, f.Key, bytes.NewReader(data), f.Size, bucket.PutOptions{IfAbsent: true, Lock: lock})
 	if !errors.Is(err, bucket.ErrExists) {
 		return err
 	}
@@ -265,5 +320,5 @@ func (w *Writer) putBlock(ctx context.Context, f File, data []byte) error {
 	if bytes.Equal(stands, data) && w.now().Sub(o.Modified) < orphanGrace/2 {
 		return nil
 	}
-	return w.bucket.Put(ctx, f.Key, bytes.NewReader(data), f.Size, bucket.PutOptions{})
+	return w.bucket.Put(ctx, f.Key, bytes.NewReader(data), f.Size, bucket.PutOptions{Lock: lock})
 }

@@ -3,6 +3,8 @@ package journal
 import (
 	"context"
 	"fmt"
+
+	"github.com/keytrail/keytrail/internal/seal"
 )
 
 // maxGroup bounds what waits for one write. Beyond it an appender waits for the group before: its sender feels
@@ -12,6 +14,7 @@ const maxGroup = 8 << 20
 // group is what is written and synced together.
 type group struct {
 	buf     []byte
+	size    int64 // of the records once they are written, which sealing makes longer than buf
 	records int
 	appends int
 	taken   chan struct{} // closed when the committer takes the group: there is room for the next
@@ -29,12 +32,12 @@ func (j *Journal) Append(ctx context.Context, payloads [][]byte) error {
 	if len(payloads) == 0 {
 		return nil
 	}
-	size := 0
+	var size int64
 	for _, p := range payloads {
 		if len(p) == 0 || len(p) > MaxRecord {
 			return fmt.Errorf("%w: %d bytes, want 1 to %d", ErrTooLarge, len(p), MaxRecord)
 		}
-		size += frameSize + len(p)
+		size += int64(frameSize+len(p)) + j.overhead()
 	}
 	g, err := j.enqueue(ctx, payloads, size)
 	if err != nil {
@@ -47,7 +50,7 @@ func (j *Journal) Append(ctx context.Context, payloads [][]byte) error {
 }
 
 // enqueue puts the payloads into the group that will be written next, once it has room.
-func (j *Journal) enqueue(ctx context.Context, payloads [][]byte, size int) (*group, error) {
+func (j *Journal) enqueue(ctx context.Context, payloads [][]byte, size int64) (*group, error) {
 	for {
 		g, room, err := j.offer(payloads, size)
 		if err != nil {
@@ -63,26 +66,39 @@ func (j *Journal) enqueue(ctx context.Context, payloads [][]byte, size int) (*gr
 	}
 }
 
-func (j *Journal) offer(payloads [][]byte, size int) (g *group, room bool, err error) {
+func (j *Journal) offer(payloads [][]byte, size int64) (g *group, room bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.refusing != nil {
 		return nil, false, j.refusing
 	}
 	g = j.group
-	if held := j.size() + j.inflight + int64(len(g.buf)); held+int64(size) > j.o.MaxSize {
+	if held := j.size() + j.inflight + g.size; held+size > j.o.MaxSize {
 		j.count.full++
 		return nil, false, fmt.Errorf("%w: %d of %d bytes held", ErrFull, held, j.o.MaxSize)
 	}
-	if len(g.buf) > 0 && len(g.buf)+size > maxGroup {
+	if g.size > 0 && g.size+size > maxGroup {
 		return g, false, nil
 	}
 	for _, p := range payloads {
-		g.buf = appendFrame(g.buf, p)
+		if j.o.Keys == nil {
+			g.buf = appendFrame(g.buf, p)
+		} else {
+			g.buf = appendUnsummed(g.buf, p)
+		}
 	}
+	g.size += size
 	g.records += len(payloads)
 	g.appends++
 	return g, true, nil
+}
+
+// overhead is what sealing adds to each record.
+func (j *Journal) overhead() int64 {
+	if j.o.Keys == nil {
+		return 0
+	}
+	return seal.Overhead
 }
 
 // size is how many bytes the segments hold. The caller holds mu.

@@ -22,12 +22,14 @@ type committer struct {
 	crowd  int           // how many appends the last groups held
 	synced time.Duration // how long the last sync took
 	spare  []byte        // buffer of the group before
+	sealed []byte        // what the last group was sealed into
 }
 
 // output is a segment being written.
 type output struct {
-	seg *segment
-	f   file
+	seg    *segment
+	f      file
+	cipher *segmentCipher // nil where records are plain
 }
 
 type prepared struct {
@@ -89,7 +91,7 @@ func (c *committer) commit() {
 		return
 	}
 	j.group = newGroup(c.spare)
-	j.inflight = int64(len(g.buf))
+	j.inflight = g.size
 	close(g.taken)
 	j.mu.Unlock()
 
@@ -105,11 +107,11 @@ func (c *committer) commit() {
 // write makes g durable in the live segment.
 func (c *committer) write(g *group) error {
 	defer c.landed()
-	if err := c.room(int64(len(g.buf))); err != nil {
+	if err := c.room(g.size); err != nil {
 		return err
 	}
 	seg := c.out.seg
-	if _, err := c.out.f.WriteAt(g.buf, seg.size); err != nil {
+	if _, err := c.out.f.WriteAt(c.bytes(g), seg.size); err != nil {
 		return c.undo(err)
 	}
 	start := time.Now()
@@ -119,9 +121,21 @@ func (c *committer) write(g *group) error {
 	c.synced = time.Since(start)
 	c.durable(g, start)
 	if c.j.o.OnSync != nil {
-		c.j.o.OnSync(Sync{Records: g.records, Bytes: int64(len(g.buf)), Took: c.synced})
+		c.j.o.OnSync(Sync{Records: g.records, Bytes: g.size, Took: c.synced})
 	}
 	return nil
+}
+
+// bytes returns what is written for g into the live segment.
+func (c *committer) bytes(g *group) []byte {
+	if c.out.cipher == nil {
+		return g.buf
+	}
+	if cap(c.sealed) > 2*maxGroup {
+		c.sealed = nil
+	}
+	c.sealed = c.out.cipher.appendFrames(c.sealed[:0], g.buf, c.out.seg.size)
+	return c.sealed
 }
 
 // landed ends the account of the group being written.
@@ -140,10 +154,10 @@ func (c *committer) durable(g *group, now time.Time) {
 		seg.first = now
 		c.age.Reset(j.o.SegmentAge)
 	}
-	seg.size += int64(len(g.buf))
+	seg.size += g.size
 	seg.records += int64(g.records)
 	j.count.records += int64(g.records)
-	j.count.bytes += int64(len(g.buf))
+	j.count.bytes += g.size
 	j.count.syncs++
 }
 
@@ -190,13 +204,25 @@ func (c *committer) prepare() {
 	c.seq++
 	c.preparing = true
 	go func() {
-		out, err := createSegment(o, seq, appendHeader(nil, seq, writer))
+		out, err := createSegment(o, header{seq: seq, writer: writer})
 		next <- prepared{out, err}
 	}()
 }
 
-func createSegment(o Options, seq uint64, head []byte) (*output, error) {
-	path := segmentPath(o.Dir, seq)
+func createSegment(o Options, h header) (*output, error) {
+	keys, err := o.keys()
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) > 0 {
+		h.sealing = newSealing(keys[0])
+	}
+	cipher, err := h.cipherOf(keys)
+	if err != nil {
+		return nil, err
+	}
+	head := appendHeader(nil, h.seq, h.writer, h.sealing)
+	path := segmentPath(o.Dir, h.seq)
 	f, err := o.create(path)
 	if err != nil {
 		return nil, err
@@ -214,7 +240,8 @@ func createSegment(o Options, seq uint64, head []byte) (*output, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close(), os.Remove(path))
 	}
-	return &output{seg: &segment{seq: seq, path: path, size: headerSize}, f: f}, nil
+	seg := &segment{seq: h.seq, path: path, head: h.size(), size: h.size()}
+	return &output{seg: seg, f: f, cipher: cipher}, nil
 }
 
 // undo cuts off what a failed write may have left behind the last durable record, and takes the room again that
@@ -223,13 +250,26 @@ func (c *committer) undo(cause error) error {
 	if err := c.out.f.Truncate(c.out.seg.size); err != nil {
 		return c.fail(err)
 	}
-	if err := c.out.f.Preallocate(c.j.o.SegmentSize); err != nil {
+	if c.out.cipher != nil {
+		c.abandon()
+	} else if err := c.out.f.Preallocate(c.j.o.SegmentSize); err != nil {
 		c.roll() // without its room the segment cannot promise anything more: what it holds goes on its way
 	}
 	if errors.Is(cause, syscall.ENOSPC) {
 		return fmt.Errorf("%w: %w", ErrFull, cause)
 	}
 	return fmt.Errorf("journal: write failed: %w", cause)
+}
+
+// abandon ends a sealed segment: what a failed write left on the disk was sealed for an offset, and the next record
+// sealed for the same one would be under the same nonce.
+func (c *committer) abandon() {
+	if c.out.seg.records > 0 {
+		c.roll()
+		return
+	}
+	c.drop(c.out)
+	c.out = nil
 }
 
 // fail closes the journal for appends: after a failed sync or cut nobody knows what the disk holds.
@@ -268,7 +308,7 @@ func (c *committer) roll() {
 
 // writeSeal marks a segment as closed and gives back the room it did not need.
 func writeSeal(f file, seg *segment) error {
-	s := seal{size: seg.size, records: seg.records, first: seg.first.UnixNano()}
+	s := closing{size: seg.size, records: seg.records, first: seg.first.UnixNano()}
 	if _, err := f.WriteAt(s.append(nil), sealOffset); err != nil {
 		return err
 	}

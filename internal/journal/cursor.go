@@ -34,13 +34,10 @@ type cursorsFile struct {
 	Cursors map[string]cursor `json:"cursors"`
 }
 
-// loadCursors reads the cursors of the configured destinations and the highest segment any cursor has seen. A
+// loadCursors reads the cursors of those configured destinations that have one, and the highest segment any cursor has seen. A
 // file that cannot be read costs deliveries twice, never a record: everybody starts at the oldest segment.
 func loadCursors(dir string, destinations []Destination) (cursors map[string]cursor, highest uint64, err error) {
 	cursors = make(map[string]cursor, len(destinations))
-	for _, d := range destinations {
-		cursors[d.Name] = cursor{}
-	}
 	b, err := os.ReadFile(filepath.Join(dir, cursorsName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return cursors, 0, nil
@@ -60,7 +57,7 @@ func loadCursors(dir string, destinations []Destination) (cursors map[string]cur
 	}
 	for name, c := range f.Cursors {
 		highest = max(highest, c.Segment)
-		if _, ok := cursors[name]; ok {
+		if slices.ContainsFunc(destinations, func(d Destination) bool { return d.Name == name }) {
 			cursors[name] = c
 		}
 	}
@@ -111,7 +108,7 @@ func (j *Journal) advance(destination string, seq uint64, offset func(*segment) 
 	if err != nil || moved == nil {
 		return err
 	}
-	if err := saveCursors(j.o.Dir, moved); err != nil {
+	if err := saveCursors(j.o.Dir, j.durable(moved)); err != nil {
 		return err
 	}
 	j.mu.Lock()
@@ -189,6 +186,7 @@ func (j *Journal) passedBy(seg *segment, required bool) bool {
 func (j *Journal) skip(seg *segment) {
 	for _, d := range j.o.Destinations {
 		if !j.cursors[d.Name].passed(seg) {
+			j.widen(d.Name, seg.seq)
 			j.cursors[d.Name] = cursor{Segment: seg.seq, Offset: seg.size}
 			j.count.skip(d.Name, seg.records)
 		}

@@ -13,6 +13,9 @@
 //	"KTJRNL\n" version u8 | seq u64 | writer 16 | crc32c u32 | 0 u32 | seal | {len u32, crc32c u32, payload}…
 //	seal = size u64 | records u64 | first unix ns u64 | crc32c u32 | 0 u32      all zero while the segment is live
 //
+// A journal with keys writes version 2: the header is followed by key id 8 | nonce half 12 | crc32c u32, and each payload
+// is sealed (docs/journal.md). Both versions are read, whatever is written now.
+//
 // Payloads are opaque. A length of zero is the preallocated rest of a live segment. The seal says that a segment
 // is closed and where it ends; what has no valid seal was live when its writer died and is scanned.
 //

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+
+	"github.com/keytrail/keytrail/internal/seal"
 )
 
 // Defaults of Options.
@@ -37,6 +39,10 @@ type Options struct {
 	SegmentSize  int64         // a segment closes before it grows beyond this; 0 means DefaultSegmentSize
 	SegmentAge   time.Duration // and when its first record is this old; 0 means DefaultSegmentAge
 	Destinations []Destination // who must have passed a segment before it goes
+
+	// Keys gives the keys of encryption at rest: the first seals new segments, all open. It is asked for every new
+	// segment, so that keys may change meanwhile. Nil leaves records plain, and opens no sealed segment.
+	Keys func() (seal.Keys, error)
 
 	// OnSync, if set, is told of every group made durable. It runs on the committing goroutine: it must not block.
 	OnSync func(Sync)
@@ -71,9 +77,10 @@ type Journal struct {
 	closed   []*segment // in order of their sequence
 	live     *segment   // being written, nil while there is none
 	cursors  map[string]cursor
-	changed  chan struct{} // closed and replaced when a segment closes, and closed for good with the journal
-	refusing error         // why appends are refused, nil while they are not
-	shut     bool          // Close was called
+	gaps     map[string]Gap // what destinations were taken past and have not made up for
+	changed  chan struct{}  // closed and replaced when a segment closes, and closed for good with the journal
+	refusing error          // why appends are refused, nil while they are not
+	shut     bool           // Close was called
 	count    counters
 
 	wake   chan struct{}      // a group waits
@@ -132,11 +139,26 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// keys returns the keys in force, none for a journal without encryption.
+func (o *Options) keys() (seal.Keys, error) {
+	if o.Keys == nil {
+		return nil, nil
+	}
+	keys, err := o.Keys()
+	if err == nil && len(keys) == 0 {
+		err = errors.New("none is given")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: keys: %w", err)
+	}
+	return keys, nil
+}
+
 func (o Options) check() error {
 	switch {
 	case o.Dir == "":
 		return errors.New("journal: directory must not be empty")
-	case o.SegmentSize <= headerSize || o.SegmentAge < 0:
+	case o.SegmentSize <= sealedHeaderSize || o.SegmentAge < 0:
 		return fmt.Errorf("journal: segment size %d and age %s must be positive", o.SegmentSize, o.SegmentAge)
 	case o.MaxSize < 2*o.SegmentSize:
 		return fmt.Errorf("journal: max size %d must hold two segments of %d", o.MaxSize, o.SegmentSize)

@@ -41,6 +41,10 @@ func (s *Segment) Records() iter.Seq2[[]byte, error] {
 		}
 		defer f.Close()
 		sc := newScanner(f, s.from, s.seg.size)
+		if sc.cipher, err = s.cipher(f); err != nil {
+			yield(nil, s.j.damage(s.seg, 0, err))
+			return
+		}
 		for {
 			b, err := sc.next()
 			if errors.Is(err, io.EOF) {
@@ -58,12 +62,28 @@ func (s *Segment) Records() iter.Seq2[[]byte, error] {
 	}
 }
 
+// cipher returns what opens the segment's records, nil where they are plain.
+func (s *Segment) cipher(f io.ReaderAt) (*segmentCipher, error) {
+	if s.seg.head == headerSize {
+		return nil, nil
+	}
+	h, err := headerOf(f)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := s.j.o.keys()
+	if err != nil {
+		return nil, err
+	}
+	return h.cipherOf(keys)
+}
+
 // ErrDamaged is wrapped by the error that ends a segment at a damaged record.
 var ErrDamaged = errors.New("journal: segment is damaged")
 
 // damage counts a segment that turned out to be damaged, once, and keeps a copy of it.
 func (j *Journal) damage(seg *segment, off int64, err error) error {
-	if !errors.Is(err, errBadRecord) {
+	if !errors.Is(err, errBadRecord) && !errors.Is(err, errBadHeader) {
 		return fmt.Errorf("journal: segment %d: %w", seg.seq, err)
 	}
 	err = fmt.Errorf("%w: segment %d at offset %d", ErrDamaged, seg.seq, off)
@@ -120,7 +140,7 @@ func (j *Journal) oldest(destination string) (*Segment, <-chan struct{}, error) 
 		if at.passed(seg) {
 			continue
 		}
-		from := int64(headerSize)
+		from := seg.head
 		if at.Segment == seg.seq {
 			from = max(from, at.Offset)
 		}

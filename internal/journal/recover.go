@@ -20,7 +20,6 @@ func (j *Journal) recover() (*committer, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.cursors = cursors
 	files, err := listSegments(j.o.Dir)
 	if err != nil {
 		return nil, err
@@ -40,8 +39,9 @@ func (j *Journal) recover() (*committer, error) {
 			j.count.held += seg.size
 		}
 	}
+	j.place(cursors, highest)
 	j.clampCursors()
-	if err := saveCursors(j.o.Dir, j.cursors); err != nil { // from now on there is one to write over
+	if err := saveCursors(j.o.Dir, j.durable(j.cursors)); err != nil { // from now on there is one to write over
 		return nil, err
 	}
 	j.shed()
@@ -123,7 +123,7 @@ func readHeader(path string) (header, error) {
 var errNoHeader = fmt.Errorf("%w: it is empty", errBadHeader)
 
 func headerOf(f io.ReaderAt) (header, error) {
-	b := make([]byte, headerSize)
+	b := make([]byte, sealedHeaderSize)
 	n, err := f.ReadAt(b, 0)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
@@ -156,10 +156,24 @@ func (j *Journal) recoverSegment(sf segmentFile) (*segment, error) {
 		return nil, err
 	case h.writer != j.writer:
 		return nil, fmt.Errorf("journal: segment %d belongs to writer %s, want %s: two journals are mixed in one directory", sf.seq, h.writer, j.writer)
-	case h.sealed && fi.Size() >= h.seal.size:
-		return &segment{seq: sf.seq, path: sf.path, size: h.seal.size, records: h.seal.records, first: time.Unix(0, h.seal.first)}, nil
+	}
+	if err := j.known(h); err != nil {
+		return nil, err
+	}
+	if h.sealed && fi.Size() >= h.seal.size {
+		return &segment{seq: sf.seq, path: sf.path, head: h.size(), size: h.seal.size, records: h.seal.records, first: time.Unix(0, h.seal.first)}, nil
 	}
 	return j.recoverLive(sf, f, fi, h)
+}
+
+// known refuses a segment whose key is not given: it could not be delivered, and the journal would fill behind it.
+func (j *Journal) known(h header) error {
+	keys, err := j.o.keys()
+	if err != nil {
+		return err
+	}
+	_, err = h.cipherOf(keys)
+	return err
 }
 
 // dropHeadless removes a file whose creation was cut short, and keeps a copy of one that had content.
@@ -179,11 +193,11 @@ func (j *Journal) dropHeadless(sf segmentFile, f *os.File) error {
 
 // recoverLive finds the end of a segment that was live when its writer died, cuts off what is behind and closes it.
 func (j *Journal) recoverLive(sf segmentFile, f *os.File, fi fs.FileInfo, h header) (*segment, error) {
-	seg := &segment{seq: sf.seq, path: sf.path, first: fi.ModTime()}
-	s := newScanner(f, headerSize, 0)
+	seg := &segment{seq: sf.seq, path: sf.path, head: h.size(), first: fi.ModTime()}
+	s := newScanner(f, h.size(), 0)
 	var err error
 	for err == nil {
-		if _, err = s.next(); err == nil {
+		if _, err = s.frame(); err == nil {
 			seg.records++
 		}
 	}

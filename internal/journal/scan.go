@@ -22,6 +22,10 @@ type scanner struct {
 	off int64 // of the next record; after a failure, of the record that is bad
 	end int64 // where a sealed segment ends; a live one ends where its records do
 
+	cipher *segmentCipher // nil where records are plain
+	plain  []byte         // the payload that was opened last
+	forged bool           // a whole record did not open: no write that was cut short leaves that
+
 	buf  []byte
 	base int64 // offset of buf[0]
 }
@@ -36,6 +40,22 @@ func newScanner(r io.ReaderAt, off, end int64) *scanner {
 // next returns the payload of the next record, valid until the call after it; io.EOF at the end; errBadRecord
 // where what follows is not a whole record; any other error is the disk's.
 func (s *scanner) next() ([]byte, error) {
+	at := s.off
+	b, err := s.frame()
+	if err != nil || s.cipher == nil {
+		return b, err
+	}
+	plain, err := s.cipher.open(s.plain[:0], b, at)
+	if err != nil || len(plain) == 0 {
+		s.off, s.forged = at, true
+		return nil, errBadRecord
+	}
+	s.plain = plain
+	return plain, nil
+}
+
+// frame returns what stands in the next record, sealed as it is.
+func (s *scanner) frame() ([]byte, error) {
 	h, err := s.peek(frameSize)
 	if err != nil {
 		return nil, err
@@ -51,7 +71,7 @@ func (s *scanner) next() ([]byte, error) {
 	if n == 0 && sum == 0 {
 		return nil, s.atEnd()
 	}
-	if n == 0 || n > MaxRecord {
+	if n == 0 || n > maxFrame {
 		return nil, errBadRecord
 	}
 	b, err := s.peek(frameSize + n)
@@ -77,7 +97,7 @@ func (s *scanner) atEnd() error {
 // damage there is another whole record. It looks again at the bad one first, for a live segment grows while it
 // is read, and what is followed by a whole record has been written by then.
 func (s *scanner) damaged() bool {
-	if s.end != math.MaxInt64 {
+	if s.end != math.MaxInt64 || s.forged {
 		return true
 	}
 	h, err := s.peek(frameSize)
@@ -85,15 +105,15 @@ func (s *scanner) damaged() bool {
 		return false
 	}
 	n := binary.LittleEndian.Uint32(h)
-	if n == 0 || n > MaxRecord {
+	if n == 0 || n > maxFrame {
 		return false
 	}
 	after := newScanner(s.r, s.off+frameSize+int64(n), 0)
-	if _, err := after.next(); err != nil {
+	if _, err := after.frame(); err != nil {
 		return false
 	}
 	again := newScanner(s.r, s.off, 0)
-	_, err = again.next()
+	_, err = again.frame()
 	return errors.Is(err, errBadRecord)
 }
 

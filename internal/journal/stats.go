@@ -63,9 +63,9 @@ func (j *Journal) pending(destination string) Pending {
 			return
 		}
 		p.Records += seg.records
-		p.Bytes += seg.size - headerSize
+		p.Bytes += seg.size - seg.head
 		if at.Segment == seg.seq {
-			p.Bytes -= max(at.Offset-headerSize, 0)
+			p.Bytes -= max(at.Offset-seg.head, 0)
 		}
 		if p.Oldest.IsZero() || seg.first.Before(p.Oldest) {
 			p.Oldest = seg.first

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+
+	"github.com/keytrail/keytrail/internal/seal"
 )
 
 // Entry is one record of a journal as Tail reads it.
@@ -20,8 +22,9 @@ type Entry struct {
 // taken and nothing is changed. It ends at the first record of the live segment that is not whole yet; what it
 // gives has no gap. A segment that is gone when its turn comes has been passed by every destination; so whoever
 // reads the blocks too reads the journal first, or finds such a segment in neither. What cannot be read is given
-// as an error, and the rest follows. A directory without a journal holds nothing.
-func Tail(dir string) iter.Seq2[Entry, error] {
+// as an error, and the rest follows. A directory without a journal holds nothing. Sealed segments need their keys;
+// one whose key is not given is such an error, and wraps ErrNoKey.
+func Tail(dir string, keys ...*seal.Key) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		files, err := listSegments(dir)
 		if err != nil {
@@ -30,7 +33,7 @@ func Tail(dir string) iter.Seq2[Entry, error] {
 			}
 			return
 		}
-		t := tailer{yield: yield}
+		t := tailer{keys: keys, yield: yield}
 		defer t.close()
 		for _, sf := range files {
 			if !t.segment(sf) {
@@ -41,6 +44,7 @@ func Tail(dir string) iter.Seq2[Entry, error] {
 }
 
 type tailer struct {
+	keys  seal.Keys
 	yield func(Entry, error) bool
 	open  *tailed // the segment that was live when it was read, while nothing behind it had a record
 }
@@ -50,6 +54,8 @@ type tailed struct {
 	f       *os.File
 	scanner *scanner
 	entry   Entry
+	head    int64 // where the records begin
+	keyless error // why they cannot be opened
 }
 
 func (t *tailer) close() {
@@ -61,15 +67,15 @@ func (t *tailer) close() {
 
 // segment gives the records of one file and reports whether to go on.
 func (t *tailer) segment(sf segmentFile) bool {
-	s, err := openTailed(sf)
+	s, err := openTailed(sf, t.keys)
 	if err != nil {
 		return t.yield(Entry{Seq: sf.seq}, fmt.Errorf("journal: segment %d: %w", sf.seq, err))
 	}
 	if s == nil {
 		return true
 	}
-	_, err = s.scanner.next()
-	s.scanner.off = headerSize
+	_, err = s.scanner.frame()
+	s.scanner.off = s.head
 	if errors.Is(err, io.EOF) {
 		_ = s.f.Close()
 		return true // prepared, not used yet
@@ -83,12 +89,16 @@ func (t *tailer) segment(sf segmentFile) bool {
 		}
 		t.close()
 	}
+	if s.keyless != nil {
+		_ = s.f.Close()
+		return t.yield(s.entry, s.keyless)
+	}
 	t.open = s
 	return t.read(s)
 }
 
 // openTailed opens a segment, nil if it is gone or just being created.
-func openTailed(sf segmentFile) (*tailed, error) {
+func openTailed(sf segmentFile, keys seal.Keys) (*tailed, error) {
 	f, err := os.Open(sf.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -108,7 +118,9 @@ func openTailed(sf segmentFile) (*tailed, error) {
 	if h.sealed {
 		end = h.seal.size
 	}
-	return &tailed{f: f, scanner: newScanner(f, headerSize, end), entry: Entry{Writer: h.writer.String(), Seq: sf.seq}}, nil
+	s := &tailed{f: f, scanner: newScanner(f, h.size(), end), head: h.size(), entry: Entry{Writer: h.writer.String(), Seq: sf.seq}}
+	s.scanner.cipher, s.keyless = h.cipherOf(keys)
+	return s, nil
 }
 
 func (t *tailer) read(s *tailed) bool {

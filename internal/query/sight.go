@@ -113,17 +113,11 @@ func (s *Store) sample(ctx context.Context, sel archive.Selection, rows int) []S
 // newestRows narrows the period to the newest blocks of at most limit rows together, or to that of the newest block. A block is
 // never read in part: its rows lie in the order of their tokens, those without one first.
 func (s *Store) newestRows(ctx context.Context, sel archive.Selection, limit int64) (since time.Time, ok bool) {
-	commits, _ := s.reader.Commits(ctx)
-	var files []*archive.File
-	for _, c := range commits {
-		for i := range c.Files {
-			f := &c.Files[i]
-			inside := !f.MaxTime.Before(sel.Since) && (sel.Until.IsZero() || f.MinTime.Before(sel.Until))
-			if inside && f.Names[event.NameRequest] > 0 {
-				files = append(files, f)
-			}
-		}
-	}
+	live, _ := s.reader.Live(ctx)
+	files := slices.DeleteFunc(live, func(f *archive.File) bool {
+		inside := !f.MaxTime.Before(sel.Since) && (sel.Until.IsZero() || f.MinTime.Before(sel.Until))
+		return !inside || f.Names[event.NameRequest] == 0
+	})
 	slices.SortFunc(files, func(a, b *archive.File) int { return b.MaxTime.Compare(a.MaxTime) })
 	rows := int64(0)
 	for i, f := range files {

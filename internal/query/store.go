@@ -14,6 +14,7 @@ import (
 	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
 	"github.com/keytrail/keytrail/internal/journal"
+	"github.com/keytrail/keytrail/internal/seal"
 )
 
 // MaxEvents bounds what one answer holds in memory: at about 3 KB an event it is 3 GB, more than anybody reads.
@@ -24,15 +25,18 @@ const MaxEvents = 1_000_000
 type Store struct {
 	reader  *archive.Reader
 	journal string // directory, empty where the journal is out of reach
+	keys    seal.Keys
 }
 
-// Open opens the archive below dir and, where journalDir is not empty, the journal in it.
-func Open(dir, journalDir string) (*Store, error) {
-	b, err := bucket.ReadDir(dir)
+// Open opens the archive at location, a directory or s3://bucket/prefix, and, where journalDir is not empty, the journal
+// in it. Nothing is written to either. The keys open what is sealed in the journal; a segment whose key is not among
+// them is a SealedError in the report of each search.
+func Open(location, journalDir string, keys ...*seal.Key) (*Store, error) {
+	b, err := bucket.Open(context.Background(), location, bucket.Options{ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}
-	return &Store{reader: archive.NewReader(b), journal: journalDir}, nil
+	return &Store{reader: archive.NewReader(b), journal: journalDir, keys: keys}, nil
 }
 
 // Rows yields every row that matches: first those of the journal, one for each fingerprint of a record, then those
@@ -66,12 +70,11 @@ func (s *Store) records() iter.Seq2[*event.Record, error] {
 			return
 		}
 		var r event.Record
-		for e, err := range journal.Tail(s.journal) {
+		for e, err := range journal.Tail(s.journal, s.keys...) {
 			if err == nil {
-				err = r.Decode(e.Payload)
-			}
-			if err != nil {
-				err = fmt.Errorf("journal segment %d: %w", e.Seq, err)
+				if err = r.Decode(e.Payload); err != nil {
+					err = fmt.Errorf("journal: segment %d: %w", e.Seq, err)
+				}
 			}
 			if !yield(&r, err) {
 				return
@@ -88,7 +91,7 @@ func (s *Store) journalRows(ctx context.Context, sel archive.Selection, rep *Rep
 			return false
 		}
 		if err != nil {
-			rep.Unreadable = append(rep.Unreadable, err)
+			rep.missed(err)
 			continue
 		}
 		rep.Journal++

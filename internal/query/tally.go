@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/keytrail/keytrail/internal/archive"
 	"github.com/keytrail/keytrail/internal/event"
 )
 
@@ -71,7 +70,7 @@ func Network(address string) string {
 
 // Agent names the kind of program that made a request, as every retention class keeps it.
 func Agent(r *event.Record) string {
-	return cmp.Or(r.Attrs.Str(event.KeyAgentFamily), archive.AgentFamily(r.Attrs.Str(event.KeyUserAgent)))
+	return cmp.Or(r.Attrs.Str(event.KeyAgentFamily), event.AgentFamily(r.Attrs.Str(event.KeyUserAgent)))
 }
 
 func at(r *event.Record) time.Time { return time.Unix(0, r.Time).UTC() }

@@ -30,9 +30,14 @@ type TelemetryBuilder struct {
 	registrations                            []metric.Registration
 	ExporterTokenTrailBlockBytes             metric.Int64Counter
 	ExporterTokenTrailBlocks                 metric.Int64Counter
+	ExporterTokenTrailCanaryLeaked           metric.Int64Counter
+	ExporterTokenTrailCanarySeen             metric.Int64Counter
+	ExporterTokenTrailCompactedBlocks        metric.Int64Counter
 	ExporterTokenTrailConditionErrors        metric.Int64Counter
 	ExporterTokenTrailDeliveredRecords       metric.Int64Counter
 	ExporterTokenTrailDeliveryFailures       metric.Int64Counter
+	ExporterTokenTrailDestinationUp          metric.Int64ObservableGauge
+	ExporterTokenTrailDigestedObjects        metric.Int64Counter
 	ExporterTokenTrailExpiredOnArrival       metric.Int64Counter
 	ExporterTokenTrailJournalAppendedBytes   metric.Int64ObservableCounter
 	ExporterTokenTrailJournalAppendedRecords metric.Int64ObservableCounter
@@ -40,15 +45,20 @@ type TelemetryBuilder struct {
 	ExporterTokenTrailJournalQuarantined     metric.Int64ObservableCounter
 	ExporterTokenTrailJournalSyncDuration    metric.Float64Histogram
 	ExporterTokenTrailJournalTornTails       metric.Int64ObservableCounter
+	ExporterTokenTrailLokiCutFields          metric.Int64Counter
+	ExporterTokenTrailLokiOverflowEntries    metric.Int64Counter
+	ExporterTokenTrailMaintenanceFailures    metric.Int64Counter
 	ExporterTokenTrailOldestPendingAge       metric.Float64ObservableGauge
 	ExporterTokenTrailPendingBytes           metric.Int64ObservableGauge
 	ExporterTokenTrailPendingRecords         metric.Int64ObservableGauge
+	ExporterTokenTrailRefusedEntries         metric.Int64Counter
 	ExporterTokenTrailRejectedRecords        metric.Int64Counter
-	ExporterTokenTrailSweepFailures          metric.Int64Counter
+	ExporterTokenTrailSkippedRecords         metric.Int64ObservableCounter
 	ExporterTokenTrailSweptBlocks            metric.Int64Counter
 	ExporterTokenTrailSweptRows              metric.Int64Counter
 	ExporterTokenTrailTrimmedRecords         metric.Int64Counter
 	ExporterTokenTrailUndecodableRecords     metric.Int64Counter
+	ExporterTokenTrailViolations             metric.Int64Gauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -60,6 +70,21 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterExporterTokenTrailDestinationUpCallback sets callback for observable ExporterTokenTrailDestinationUp metric.
+func (builder *TelemetryBuilder) RegisterExporterTokenTrailDestinationUpCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterTokenTrailDestinationUp, obs: o})
+		return nil
+	}, builder.ExporterTokenTrailDestinationUp)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterExporterTokenTrailJournalAppendedBytesCallback sets callback for observable ExporterTokenTrailJournalAppendedBytes metric.
@@ -182,6 +207,21 @@ func (builder *TelemetryBuilder) RegisterExporterTokenTrailPendingRecordsCallbac
 	return nil
 }
 
+// RegisterExporterTokenTrailSkippedRecordsCallback sets callback for observable ExporterTokenTrailSkippedRecords metric.
+func (builder *TelemetryBuilder) RegisterExporterTokenTrailSkippedRecordsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterTokenTrailSkippedRecords, obs: o})
+		return nil
+	}, builder.ExporterTokenTrailSkippedRecords)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 type observerInt64 struct {
 	embedded.Int64Observer
 	inst metric.Int64Observable
@@ -232,6 +272,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{block}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ExporterTokenTrailCanaryLeaked, err = builder.meter.Int64Counter(
+		"otelcol_exporter_token_trail_canary_leaked",
+		metric.WithDescription("Records in which a planted token stood unredacted. Alert on any; of record canary, the pipeline leaks. [Development]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterTokenTrailCanarySeen, err = builder.meter.Int64Counter(
+		"otelcol_exporter_token_trail_canary_seen",
+		metric.WithDescription("Canaries that arrived; they are never stored. [Development]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterTokenTrailCompactedBlocks, err = builder.meter.Int64Counter(
+		"otelcol_exporter_token_trail_compacted_blocks",
+		metric.WithDescription("Small blocks that larger ones were made of. [Development]"),
+		metric.WithUnit("{block}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterTokenTrailConditionErrors, err = builder.meter.Int64Counter(
 		"otelcol_exporter_token_trail_condition_errors",
 		metric.WithDescription("Conditions of a retention class that could not be evaluated; the class then keeps the event. [Development]"),
@@ -248,6 +306,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_token_trail_delivery_failures",
 		metric.WithDescription("Attempts to deliver a segment that failed and are repeated. [Development]"),
 		metric.WithUnit("{attempt}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterTokenTrailDestinationUp, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_token_trail_destination_up",
+		metric.WithDescription("1 when the last attempt to deliver went well, else 0. [Development]"),
+		metric.WithUnit("1"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterTokenTrailDigestedObjects, err = builder.meter.Int64Counter(
+		"otelcol_exporter_token_trail_digested_objects",
+		metric.WithDescription("Objects of the archive that a signed digest lists. [Development]"),
+		metric.WithUnit("{object}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterTokenTrailExpiredOnArrival, err = builder.meter.Int64Counter(
@@ -293,6 +363,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{segment}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ExporterTokenTrailLokiCutFields, err = builder.meter.Int64Counter(
+		"otelcol_exporter_token_trail_loki_cut_fields",
+		metric.WithDescription("Fields that did not fit into an entry's structured metadata; the entry is marked. [Development]"),
+		metric.WithUnit("{field}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterTokenTrailLokiOverflowEntries, err = builder.meter.Int64Counter(
+		"otelcol_exporter_token_trail_loki_overflow_entries",
+		metric.WithDescription("Entries under the service other, since max_streams was reached. [Development]"),
+		metric.WithUnit("{entry}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterTokenTrailMaintenanceFailures, err = builder.meter.Int64Counter(
+		"otelcol_exporter_token_trail_maintenance_failures",
+		metric.WithDescription("Runs of a task on the archive that failed and are repeated. [Development]"),
+		metric.WithUnit("{run}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterTokenTrailOldestPendingAge, err = builder.meter.Float64ObservableGauge(
 		"otelcol_exporter_token_trail_oldest_pending_age",
 		metric.WithDescription("Age of the oldest record that a destination has not got; 0 when it has everything. [Development]"),
@@ -311,16 +399,22 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ExporterTokenTrailRefusedEntries, err = builder.meter.Int64Counter(
+		"otelcol_exporter_token_trail_refused_entries",
+		metric.WithDescription("Entries that a destination will never hold; the archive has them. [Development]"),
+		metric.WithUnit("{entry}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ExporterTokenTrailRejectedRecords, err = builder.meter.Int64Counter(
 		"otelcol_exporter_token_trail_rejected_records",
 		metric.WithDescription("Records that were not stored. [Development]"),
 		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
-	builder.ExporterTokenTrailSweepFailures, err = builder.meter.Int64Counter(
-		"otelcol_exporter_token_trail_sweep_failures",
-		metric.WithDescription("Sweeps of the archive that failed and are repeated. [Development]"),
-		metric.WithUnit("{sweep}"),
+	builder.ExporterTokenTrailSkippedRecords, err = builder.meter.Int64ObservableCounter(
+		"otelcol_exporter_token_trail_skipped_records",
+		metric.WithDescription("Records that left a journal half full before the destination had them; it gets them from the blocks. [Development]"),
+		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ExporterTokenTrailSweptBlocks, err = builder.meter.Int64Counter(
@@ -345,6 +439,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_exporter_token_trail_undecodable_records",
 		metric.WithDescription("Records of the journal that this version cannot read; their segment is kept in quarantine. [Development]"),
 		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterTokenTrailViolations, err = builder.meter.Int64Gauge(
+		"otelcol_exporter_token_trail_violations",
+		metric.WithDescription("Broken promises of the archive, as the last proof found them; 0 is what is promised. [Development]"),
+		metric.WithUnit("{violation}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

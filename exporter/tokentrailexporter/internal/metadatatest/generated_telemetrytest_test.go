@@ -20,6 +20,10 @@ func TestSetupTelemetry(t *testing.T) {
 	tb, err := metadata.NewTelemetryBuilder(testTel.NewTelemetrySettings())
 	require.NoError(t, err)
 	defer tb.Shutdown()
+	require.NoError(t, tb.RegisterExporterTokenTrailDestinationUpCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	require.NoError(t, tb.RegisterExporterTokenTrailJournalAppendedBytesCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(1)
 		return nil
@@ -52,23 +56,44 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterExporterTokenTrailSkippedRecordsCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.ExporterTokenTrailBlockBytes.Add(context.Background(), 1)
 	tb.ExporterTokenTrailBlocks.Add(context.Background(), 1)
+	tb.ExporterTokenTrailCanaryLeaked.Add(context.Background(), 1)
+	tb.ExporterTokenTrailCanarySeen.Add(context.Background(), 1)
+	tb.ExporterTokenTrailCompactedBlocks.Add(context.Background(), 1)
 	tb.ExporterTokenTrailConditionErrors.Add(context.Background(), 1)
 	tb.ExporterTokenTrailDeliveredRecords.Add(context.Background(), 1)
 	tb.ExporterTokenTrailDeliveryFailures.Add(context.Background(), 1)
+	tb.ExporterTokenTrailDigestedObjects.Add(context.Background(), 1)
 	tb.ExporterTokenTrailExpiredOnArrival.Add(context.Background(), 1)
 	tb.ExporterTokenTrailJournalSyncDuration.Record(context.Background(), 1)
+	tb.ExporterTokenTrailLokiCutFields.Add(context.Background(), 1)
+	tb.ExporterTokenTrailLokiOverflowEntries.Add(context.Background(), 1)
+	tb.ExporterTokenTrailMaintenanceFailures.Add(context.Background(), 1)
+	tb.ExporterTokenTrailRefusedEntries.Add(context.Background(), 1)
 	tb.ExporterTokenTrailRejectedRecords.Add(context.Background(), 1)
-	tb.ExporterTokenTrailSweepFailures.Add(context.Background(), 1)
 	tb.ExporterTokenTrailSweptBlocks.Add(context.Background(), 1)
 	tb.ExporterTokenTrailSweptRows.Add(context.Background(), 1)
 	tb.ExporterTokenTrailTrimmedRecords.Add(context.Background(), 1)
 	tb.ExporterTokenTrailUndecodableRecords.Add(context.Background(), 1)
+	tb.ExporterTokenTrailViolations.Record(context.Background(), 1)
 	AssertEqualExporterTokenTrailBlockBytes(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterTokenTrailBlocks(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterTokenTrailCanaryLeaked(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterTokenTrailCanarySeen(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterTokenTrailCompactedBlocks(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterTokenTrailConditionErrors(t, testTel,
@@ -78,6 +103,12 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterTokenTrailDeliveryFailures(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterTokenTrailDestinationUp(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterTokenTrailDigestedObjects(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterTokenTrailExpiredOnArrival(t, testTel,
@@ -101,6 +132,15 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualExporterTokenTrailJournalTornTails(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterTokenTrailLokiCutFields(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterTokenTrailLokiOverflowEntries(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterTokenTrailMaintenanceFailures(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterTokenTrailOldestPendingAge(t, testTel,
 		[]metricdata.DataPoint[float64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -110,10 +150,13 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualExporterTokenTrailPendingRecords(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterTokenTrailRefusedEntries(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterTokenTrailRejectedRecords(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
-	AssertEqualExporterTokenTrailSweepFailures(t, testTel,
+	AssertEqualExporterTokenTrailSkippedRecords(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterTokenTrailSweptBlocks(t, testTel,
@@ -126,6 +169,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterTokenTrailUndecodableRecords(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterTokenTrailViolations(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 
