@@ -24,7 +24,7 @@ type part struct {
 }
 
 func main() {
-	only := flag.String("only", "", "comma-separated parts to run: receiver, processor, whole, latency, capture (default: all)")
+	only := flag.String("only", "", "comma-separated parts to run: receiver, processor, rules, corpus, whole, latency, capture, trail (default: all)")
 	serve := flag.String("serve-empty", "", "only serve the empty handler of the peers on this address")
 	flag.Parse()
 	log.SetFlags(0)
@@ -34,7 +34,8 @@ func main() {
 	fmt.Printf("%s, %s/%s, %d CPUs\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	fmt.Printf("%-58s %14s %14s %8s\n", "", "ours", "peer", "ratio")
 	for _, p := range []part{
-		{"processor", benchProcessor}, {"whole", benchWhole}, {"receiver", benchReceiver}, {"latency", benchLatency}, {"capture", benchCapture},
+		{"processor", benchProcessor}, {"rules", benchRules}, {"corpus", benchCorpus}, {"whole", benchWhole}, {"receiver", benchReceiver}, {"latency", benchLatency}, {"capture", benchCapture}, {"erase", benchErase},
+		{"trail", benchTrail},
 	} {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), p.name) {
 			continue
