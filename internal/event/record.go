@@ -40,6 +40,9 @@ type Auth struct {
 	MTLSSubject   string
 	// MTLSFingerprint is the SHA-256 of the client certificate in hexadecimal, for a gateway that gives no subject.
 	MTLSFingerprint string
+	// MTLSVerified says that the gateway checked the certificate against an authority. Some log the certificates of
+	// anybody, whose subject is what the caller wrote into it himself.
+	MTLSVerified bool
 	// TokenSHA256 is the SHA-256 of the credential, hexadecimal or base64, of a source that keeps only that. It
 	// gives the same fingerprint as the credential itself.
 	TokenSHA256 string

@@ -185,7 +185,9 @@ func credentialOf(kind string) setter {
 }
 
 var (
-	setSubject   = text(func(d *draft, v string) { d.r.Auth.MTLSSubject = v })
+	setSubject = text(func(d *draft, v string) { // of a trust store: another certificate does not get this far
+		d.r.Auth.MTLSSubject, d.r.Auth.MTLSVerified = v, true
+	})
 	setPrincipal = text(func(d *draft, v string) { d.r.Auth.Principal = v })
 	setXRay      = text(func(d *draft, v string) { d.xray(v) })
 )

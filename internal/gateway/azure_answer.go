@@ -93,7 +93,7 @@ func (d *draft) accessAnswer() {
 		d.deny = event.DenyWAF
 	}
 	if strings.EqualFold(a.verify, "success") && len(a.certificate) == 64 && isHex(a.certificate) {
-		d.r.Auth.MTLSFingerprint = a.certificate
+		d.r.Auth.MTLSFingerprint, d.r.Auth.MTLSVerified = a.certificate, true
 	} else {
 		d.rest.string("sslClientCertificateFingerprint", a.certificate) // SHA-1, or of nobody who was let in
 	}

@@ -73,7 +73,8 @@ func setSecure(d *draft, _ int, _ *jsondoc.Node) bool {
 	return false
 }
 
-// setCommonName takes the name of a client certificate that Caddy verified; it logs no whole subject.
+// setCommonName takes the name of a client certificate; Caddy logs no whole subject. In the modes request and require
+// it takes any certificate, and the log does not say which mode it was.
 func setCommonName(d *draft, _ int, n *jsondoc.Node) bool {
 	if v := textOf(n); v != "" {
 		d.r.Auth.MTLSSubject = "CN=" + v

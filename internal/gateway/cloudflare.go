@@ -156,7 +156,7 @@ func (d *draft) cloudflareTimes() {
 func (d *draft) cloudflareAnswer() {
 	c := &d.cloudflare
 	if c.verified == "ok" {
-		d.r.Auth.MTLSFingerprint = c.certificate
+		d.r.Auth.MTLSFingerprint, d.r.Auth.MTLSVerified = c.certificate, true
 	}
 	action, source := c.refusing(d)
 	switch {

@@ -91,7 +91,8 @@ func schemeAndHeader(d *draft, i int, n *jsondoc.Node) bool {
 	return headerByName(d, "x_forwarded_proto", n)
 }
 
-// setMTLSFingerprint takes the SHA-256 of a client certificate, in hexadecimal with or without colons.
+// setMTLSFingerprint takes the SHA-256 of a client certificate, in hexadecimal with or without colons. Whether Envoy
+// verified it no field says: without trusted_ca, or with ACCEPT_UNTRUSTED, it takes any.
 func setMTLSFingerprint(d *draft, v string) {
 	d.r.Auth.MTLSFingerprint = strings.ToLower(strings.ReplaceAll(v, ":", ""))
 }

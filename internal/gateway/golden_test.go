@@ -136,6 +136,9 @@ func renderAuth(b *strings.Builder, r *event.Record) {
 			fmt.Fprintf(b, "  auth.%s = %q\n", f.name, f.value)
 		}
 	}
+	if r.Auth.MTLSVerified {
+		fmt.Fprintln(b, "  auth.mtls_verified")
+	}
 	if r.Auth.Authenticated {
 		fmt.Fprintln(b, "  auth.authenticated")
 	}

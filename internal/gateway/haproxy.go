@@ -215,6 +215,7 @@ func (d *draft) haproxyAnswered() {
 	if h.clientVerify == "" || h.clientVerify == "0" {
 		d.r.Auth.MTLSSubject = h.clientSubject
 		setMTLSFingerprint(d, h.clientFingerprint)
+		d.r.Auth.MTLSVerified = h.clientVerify == "0" // without it, ca-ignore-err may have let anything in
 	}
 	if h.response.ok {
 		d.upstreamDuration = seconds{h.response.s + h.connect.s, true}

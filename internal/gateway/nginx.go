@@ -216,6 +216,6 @@ func (d *draft) nginxAnswer() {
 		d.answeredBy, d.deny = event.AnsweredByGateway, event.DenyRateLimited
 	}
 	if a.clientVerify == "SUCCESS" && a.clientSubject != "" {
-		d.r.Auth.MTLSSubject = a.clientSubject
+		d.r.Auth.MTLSSubject, d.r.Auth.MTLSVerified = a.clientSubject, true
 	}
 }

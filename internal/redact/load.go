@@ -1,7 +1,6 @@
 package redact
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"os"
@@ -47,6 +46,7 @@ type spec struct {
 
 	global []*allowSpec // of the file
 	data   bool         // a default rule that finds no token
+	ready  *rule        // of one that is compiled once, nil once it was changed
 }
 
 // tagData marks a rule of the user whose findings are removed but are nobody's token: no fingerprint is made of them.
@@ -68,9 +68,6 @@ func (s *spec) allowlists() ([]allowlist, error) {
 	}
 	return all, nil
 }
-
-//go:embed own.toml
-var ownRules string
 
 // maxExtended is how many files may extend one another, as gitleaks has it.
 const maxExtended = 2
@@ -130,7 +127,7 @@ func parse(text string) (*file, error) {
 func (f *file) allow(s *spec) {
 	for _, a := range f.Allowlists {
 		if len(a.TargetRules) == 0 || slices.Contains(a.TargetRules, s.ID) {
-			s.global = append(s.global, a)
+			s.global, s.ready = append(slices.Clip(s.global), a), nil
 		}
 	}
 }
@@ -213,6 +210,7 @@ func merge(over, base []*spec, disabled []string) []*spec {
 // over is base with what s sets.
 func (s *spec) over(base *spec) *spec {
 	m := *base
+	m.ready = nil
 	if s.Regex != "" {
 		m.Regex, m.data = s.Regex, false
 	}

@@ -90,3 +90,46 @@ func TestARuleWithoutKeywords(t *testing.T) {
 	assert.Equal(t, "acme=EMCA-123456", found(s, "", "x EMCA-123456 y"))
 	assert.Equal(t, "ticket=1234#5678", found(s, "", "see 1234#5678"))
 }
+
+// TestTheDefaultRulesAreCompiledOnce, and what a user's file changes in them is changed for him alone.
+func TestTheDefaultRulesAreCompiledOnce(t *testing.T) {
+	rules := func(s *Set) map[string]*rule {
+		m := map[string]*rule{}
+		for _, r := range s.rules {
+			m[r.id] = r
+		}
+		return m
+	}
+	first := newSet(t, Config{})
+	over := newSet(t, Config{Rules: []string{rulesFile(t, "[[rules]]\nid='shippo-api-token'\nentropy=6.0\n")}})
+	extended := newSet(t, Config{DisableDefault: true, Rules: []string{rulesFile(t, `
+[extend]
+useDefault = true
+[[allowlists]]
+targetRules = ["shippo-api-token"]
+regexes = ['^shippo_test_']
+`)}})
+	again := rules(newSet(t, Config{}))
+	for id, r := range rules(first) {
+		require.Same(t, r, again[id], id)
+		if id == "shippo-api-token" {
+			assert.NotSame(t, r, rules(over)[id])
+			assert.NotSame(t, r, rules(extended)[id])
+			continue
+		}
+		assert.Same(t, r, rules(over)[id], id)
+	}
+	token := "shippo_test_" + random(12, hexes, 40)
+	assert.Contains(t, found(first, "", token), "shippo-api-token=")
+	assert.NotContains(t, found(over, "", token), "shippo-api-token=")
+	assert.NotContains(t, found(extended, "", token), "shippo-api-token=")
+}
+
+// BenchmarkNew is a reload: the default rules are compiled already.
+func BenchmarkNew(b *testing.B) {
+	newSet(b, Config{})
+	b.ReportAllocs()
+	for b.Loop() {
+		newSet(b, Config{})
+	}
+}

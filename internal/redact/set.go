@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-
-	"github.com/zricethezav/gitleaks/v8/config"
 )
 
 // Config says which rules a Set has.
@@ -50,7 +48,7 @@ func New(c Config) (*Set, error) {
 		if disabled(sp.ID) || sp.SkipReport {
 			continue
 		}
-		r, err := newRule(sp)
+		r, err := sp.compile()
 		if err != nil {
 			return nil, fmt.Errorf("rule %q: %w", sp.ID, err)
 		}
@@ -81,7 +79,7 @@ func (c *Config) specs() ([]*spec, error) {
 		all = f.Rules
 	}
 	if !c.DisableOwn {
-		f, err := parse(ownRules)
+		f, err := own()
 		if err != nil {
 			return nil, err
 		}
@@ -100,22 +98,6 @@ func (c *Config) specs() ([]*spec, error) {
 		}
 	}
 	return all, nil
-}
-
-// defaults are gitleaks' rules, but those that are left out.
-func defaults() (*file, error) {
-	f, err := parse(config.DefaultConfig)
-	if err != nil {
-		return nil, fmt.Errorf("gitleaks' rules: %w", err)
-	}
-	f.Rules = slices.DeleteFunc(f.Rules, func(s *spec) bool {
-		_, out := leftOut[s.ID]
-		return out || s.Regex == ""
-	})
-	for _, s := range f.Rules {
-		s.tune()
-	}
-	return f, nil
 }
 
 // index builds the table of words.

@@ -240,7 +240,8 @@ func (p *Pass) addSubject(subject string, at place) {
 }
 
 // addPeer takes the client certificate that the gateway itself checked. Only there the subject is shown as the id of a
-// credential: what stands in a header may be the caller's own text, and a directory would be asked about it.
+// credential: what stands in a header, or in a certificate that nobody checked, may be the caller's own text, and a
+// directory would be asked about it.
 func (p *Pass) addPeer(subject, sum string) {
 	kind, id := schemeMTLS, strings.TrimSpace(subject)
 	if placeholder(id) {

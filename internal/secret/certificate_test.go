@@ -116,6 +116,20 @@ func TestGatewayGivesOnlyTheSumOfACertificate(t *testing.T) {
 	assert.Empty(t, r.Attrs.Str(event.KeyOthers))
 }
 
+// TestOnlyACheckedCertificateNamesAPrincipal: anybody writes himself a certificate with any subject. Both are the same
+// credential, so that a trail does not break where a gateway begins to say what it checked.
+func TestOnlyACheckedCertificateNamesAPrincipal(t *testing.T) {
+	for _, tc := range []struct {
+		verified  bool
+		basis, id string
+	}{{true, event.BasisGateway, robotSubject}, {false, event.BasisCredential, ""}} {
+		r, _ := seal(t, event.Auth{MTLSSubject: robotSubject, MTLSVerified: tc.verified})
+		assert.Equal(t, wantID(t, "mtls", robotSubject), r.Attrs.Str(event.KeyFingerprint))
+		assert.Equal(t, tc.basis, r.Attrs.Str(event.KeyPrincipalBasis))
+		assert.Equal(t, tc.id, r.Attrs.Str(event.KeyCredentialID))
+	}
+}
+
 // TestBrokenCertificatesAreRemoved: what cannot be read identifies nobody and is not kept either.
 func TestBrokenCertificatesAreRemoved(t *testing.T) {
 	_, text := clientCertificate(t, pkix.Name{})

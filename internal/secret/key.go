@@ -8,7 +8,7 @@ import (
 
 // keyClass is what an attribute key means for its value.
 type keyClass struct {
-	key      string // the whole key, of classes that are made once
+	key      string // the whole key, of classes that outlive a pass
 	name     string // the header, or the last segment of the key
 	means    named
 	bears    bool // means is set
@@ -29,6 +29,10 @@ type keyClass struct {
 	scheme   string
 	context  string    // the key as the rule sets are given it; empty where it means nothing to them
 	kind     FieldKind // where the key does not tell
+
+	// Of the key as a text, where it was found to hold nothing.
+	clean cleanness
+	seen  byteClass
 }
 
 // gatewayFields are what the gateways log of nearly every request without a standard name.

@@ -17,6 +17,8 @@ type note struct {
 	read  bool      // seen and plain are set
 	plain bool      // no shape matched
 	clean bool      // the rule sets found nothing, on any layer of escaping
+
+	sealed bool // the string has been through the floor: the rule sets alone look at it
 }
 
 // scan reads value.
@@ -111,12 +113,22 @@ func (p *Pass) lookupClass(key string) *keyClass {
 	if c := p.made(key); c != nil {
 		return c
 	}
+	if p.sealer != nil {
+		if c := p.sealer.met.get(key); c != nil {
+			return c
+		}
+	}
+	p.classes = append(p.classes, p.computeClass(key))
+	return &p.classes[len(p.classes)-1]
+}
+
+// computeClass is computeClass with what the key means to the rule sets.
+func (p *Pass) computeClass(key string) keyClass {
 	c := computeClass(key)
 	if p.searcher != nil && !c.typed && !c.ours && search.ReadsKey(p.searcher, key) {
 		c.context = key
 	}
-	p.classes = append(p.classes, c)
-	return &p.classes[len(p.classes)-1]
+	return c
 }
 
 // made returns a class that was made beforehand. Rules go first: one may name a header that seldom bears anything.
@@ -127,26 +139,35 @@ func (p *Pass) made(key string) *keyClass {
 	return common[key]
 }
 
-// plainKey reports whether a key is one that Keytrail or a semantic convention named. The class of such a key is at
-// hand for its value then.
-func (p *Pass) plainKey(key string) bool {
+// plainKey reports whether a key is one that Keytrail or a semantic convention named, or was found to hold nothing. The
+// class of such a key is at hand for its value then.
+func (p *Pass) plainKey(key string, enough cleanness) bool {
 	if p.recalled < len(p.memories) {
-		if m := &p.memories[p.recalled]; m.key == key && m.note.class.common {
-			return true
+		if m := &p.memories[p.recalled]; m.key == key && m.note.class.key != "" {
+			return p.holdsNone(m.note.class, enough)
 		}
 	}
-	c := p.single.at(p.turn, key)
-	if c == nil {
-		if c = p.made(key); c != nil {
-			p.single.keep(p.turn, c)
-		}
-	}
-	if c != nil {
-		p.turn++
-		p.lastKey, p.lastClass = key, c
-		return c.common
+	if c := p.knownClass(key); c != nil {
+		return p.holdsNone(c, enough)
 	}
 	return shortWord(key)
+}
+
+// knownClass returns the class of a key of which one outlives the pass.
+func (p *Pass) knownClass(key string) *keyClass {
+	c := p.single.at(p.turn, key)
+	if c == nil {
+		if c = p.made(key); c == nil && p.sealer != nil {
+			c = p.sealer.met.get(key)
+		}
+		if c == nil {
+			return nil
+		}
+		p.single.keep(p.turn, c)
+	}
+	p.turn++
+	p.lastKey, p.lastClass = key, c
+	return c
 }
 
 // shortWord reports whether a key is too short to hold a credential, and of ordinary letters.

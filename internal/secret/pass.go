@@ -111,7 +111,11 @@ func (p *Pass) Auth(a event.Auth) {
 			p.principal, p.principalKind = a.CredentialID, a.Kind
 		}
 	}
-	p.addPeer(a.MTLSSubject, a.MTLSFingerprint)
+	if a.MTLSVerified {
+		p.addPeer(a.MTLSSubject, a.MTLSFingerprint)
+	} else {
+		p.addCertificate(a.MTLSSubject, a.MTLSFingerprint, place{rank: rankMTLS, kind: placeMTLS})
+	}
 }
 
 // add keeps one credential; the same one found twice keeps its better place.

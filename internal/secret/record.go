@@ -160,7 +160,7 @@ func (p *Pass) scrubFrom(attrs event.Attrs, notes []note, i int, out *Outcome) (
 
 // quietAttr reports that scrubbing would leave an attribute as it is, as most are.
 func (p *Pass) quietAttr(a *event.Attr, n *note) bool {
-	if !n.class.common && !shortWord(a.Key) {
+	if !p.holdsNone(n.class, cleanOfAll) && !shortWord(a.Key) {
 		return false
 	}
 	var value string
@@ -180,7 +180,7 @@ func (p *Pass) quietAttr(a *event.Attr, n *note) bool {
 // scrubAttr scrubs the key first: what it becomes decides what its value means, to us and to the next who scrubs it.
 func (p *Pass) scrubAttr(a *event.Attr, n *note) (changed bool) {
 	renamed := false
-	if !n.class.common && !shortWord(a.Key) {
+	if !p.holdsNone(n.class, cleanOfAll) && !shortWord(a.Key) {
 		if a.Key, renamed = p.scrubKey(a.Key); renamed {
 			n = &note{class: p.lookupClass(a.Key)}
 		}

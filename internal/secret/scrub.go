@@ -40,7 +40,7 @@ func (p *Pass) Scrub(key, value string) (string, bool) {
 
 // ScrubKey removes a credential from an attribute key.
 func (p *Pass) ScrubKey(key string) (string, bool) {
-	if p.plainKey(key) {
+	if p.plainKey(key, cleanOfAll) {
 		return key, false
 	}
 	return p.scrubKey(key)
@@ -51,6 +51,9 @@ func (p *Pass) scrubKey(key string) (string, bool) {
 	if len(clean) > maxKey {
 		p.sanitized = true
 		return cutText(clean, maxKey), true
+	}
+	if !changed {
+		p.keepKey(key, cleanOfAll)
 	}
 	return clean, changed
 }
@@ -141,7 +144,12 @@ func (p *Pass) settle(n *note, key, value string) (string, bool) {
 	if c.header && startsWithScheme(value) {
 		return p.whole(c, schemeInText) // a credential in any header, however short
 	}
-	text, changed := value, false
+	return p.cut(n, key, value)
+}
+
+// cut cuts out what the finders find, until they find nothing any more.
+func (p *Pass) cut(n *note, key, value string) (string, bool) {
+	c, text, changed := n.class, value, false
 	for range maxRounds {
 		next, redacted, seen := p.redact(n, key, text)
 		cleaned := false
@@ -151,7 +159,7 @@ func (p *Pass) settle(n *note, key, value string) (string, bool) {
 		if !redacted && !cleaned {
 			return text, changed
 		}
-		text, changed, n = next, true, &note{class: c}
+		text, changed, n = next, true, &note{class: c, sealed: n.sealed}
 	}
 	if _, again, _ := p.redact(n, key, text); again {
 		p.count(ruleUnscannable, c.field(), ResultRemoved)
@@ -180,16 +188,16 @@ func (p *Pass) redact(n *note, key, value string) (string, bool, byteClass) {
 	c := n.class
 	cut := len(value) > maxScanned
 	if cut {
-		value, n = value[:maxScanned], &note{class: c}
+		value, n = value[:maxScanned], &note{class: c, sealed: n.sealed}
 	}
 	f := &p.finder
 	f.spans = f.spans[:0]
 	l := layer{text: value}
-	if c.cert == certForwarded {
+	if c.cert == certForwarded && !n.sealed {
 		f.findForwarded(&l)
 	}
 	seen := p.findLayers(&l, layerOptions{
-		within: within{exact: p.exactIn(c, key, value), ruled: p.searches(c)},
+		within: within{exact: p.exactIn(c, key, value), ruled: p.searches(c), sealed: n.sealed},
 		query:  c.query,
 		target: c.target,
 		typed:  c.typed,
@@ -206,6 +214,7 @@ func (p *Pass) redact(n *note, key, value string) (string, bool, byteClass) {
 type within struct {
 	exact  bool // search for the request's exact values
 	ruled  bool // the rule sets may look at it
+	sealed bool // nothing but the rule sets looks at it
 	nested int  // layers of base64 or hexadecimal already taken off
 }
 
@@ -216,6 +225,14 @@ type layerOptions struct {
 	typed  bool // no names are looked for in it
 	search bool // they have not found it clean yet
 	note   *note
+}
+
+// context is what the rule sets are told of the text: a layer has no key.
+func (o *layerOptions) context() string {
+	if o.note == nil {
+		return ""
+	}
+	return o.note.class.context
 }
 
 // findLayers runs every finder on l and on what is under its escapes. It returns the bytes of l itself.
@@ -246,6 +263,9 @@ func (p *Pass) findLayers(l *layer, o layerOptions) byteClass {
 
 // find runs the finders that the bytes of l call for.
 func (p *Pass) find(l *layer, o layerOptions) byteClass {
+	if o.sealed {
+		return p.findRuled(l, o)
+	}
 	f := &p.finder
 	var seen byteClass
 	if o.note != nil && o.note.plain {
@@ -254,11 +274,7 @@ func (p *Pass) find(l *layer, o layerOptions) byteClass {
 		seen = p.findShapes(l)
 	}
 	if o.search {
-		context := ""
-		if o.note != nil {
-			context = o.note.class.context
-		}
-		p.findMatches(l, context)
+		p.findMatches(l, o.context())
 	}
 	if o.exact {
 		f.findValues(l, p.values)

@@ -27,12 +27,13 @@ type Sealer struct {
 	rules  *rules
 	verify func(token string) bool
 	search Searcher
+	met    *keyCache
 	passes sync.Pool
 }
 
 // New makes a Sealer that stamps with whatever ring keys gives at the time.
 func New(keys interface{ Ring() *fingerprint.Ring }, o Options) *Sealer {
-	s := &Sealer{keys: keys, issuer: o.Issuer, rules: newRules(o.Rules), verify: o.Verify, search: o.Searcher}
+	s := &Sealer{keys: keys, issuer: o.Issuer, rules: newRules(o.Rules), verify: o.Verify, search: o.Searcher, met: newKeyCache()}
 	s.passes.New = func() any { return newPass(s) }
 	return s
 }

@@ -122,14 +122,18 @@ func (p *Pass) stampPrincipal(put func(string, event.Value), o owner, who, previ
 	put(event.KeyPrincipalBasis, event.String(o.basis))
 }
 
+func (p *Pass) others(creds []credential, ids []prints) []string {
+	list := make([]string, 0, len(creds))
+	for i := range creds {
+		c := &creds[i]
+		list = append(list, ids[i].stamp+" "+p.location(c.place)+" "+c.scheme)
+	}
+	return list
+}
+
 func (p *Pass) stampRest(put func(string, event.Value), creds []credential, ids []prints) {
 	if len(creds) > 1 {
-		others := make([]string, 0, len(creds)-1)
-		for i := range creds[1:] {
-			c := &creds[1+i]
-			others = append(others, ids[1+i].stamp+" "+p.location(c.place)+" "+c.scheme)
-		}
-		put(event.KeyOthers, event.Strings(others))
+		put(event.KeyOthers, event.Strings(p.others(creds[1:], ids[1:])))
 	}
 	if n := p.Dropped(); n > 0 {
 		put(event.KeyTokensDropped, event.Int(int64(n)))

@@ -30,7 +30,7 @@ func (c *call) scopeLogs(rl plog.ResourceLogs, sl plog.ScopeLogs, moved plog.Res
 		if c.sealed(lr.Attributes()) {
 			sealed++
 			c.outcomes[outcomeTrusted]++
-			c.rescrubLog(lr)
+			c.rescrubLog(lr, sl.Scope())
 			c.link(lr.Attributes(), moment(lr), nil)
 		}
 	}

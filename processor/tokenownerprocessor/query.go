@@ -122,7 +122,11 @@ func (q *query) ask(s *source, known bool, f *owner.Facts) answer {
 		said = q.askBook(s.book, f)
 	}
 	if s.cache != nil && !known && said != answerHit && said != answerStale {
-		if later := q.askCache(s.cache, f); later != answerMiss {
+		later := q.askCache(s.cache, f)
+		switch {
+		case later == answerMiss:
+		case later == answerNotAsked && said == answerUnavailable: // its rows are stale, and nobody was asked instead
+		default:
 			return later
 		}
 	}

@@ -23,7 +23,7 @@ func (c *call) scopeSpans(rs ptrace.ResourceSpans, ss ptrace.ScopeSpans) {
 		if c.sealed(sp.Attributes()) {
 			sealed++
 			c.outcomes[outcomeTrusted]++
-			c.rescrubSpan(sp)
+			c.rescrubSpan(sp, ss.Scope())
 			c.link(sp.Attributes(), sp.StartTimestamp().AsTime(), nil)
 		}
 	}

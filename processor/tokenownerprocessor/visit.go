@@ -12,10 +12,12 @@ import (
 // visitor takes every string of a sealed record to text, and every key to key, within the bounds of a walk. It serves
 // what comes after sealing: the rule sets on what another component of Keytrail sealed, and privacy.
 type visitor struct {
-	text  func(key, s string) (string, bool)
-	key   func(key string, listed bool) privacy.Verdict // nil: everything is looked at
-	tally *tally
-	left  int
+	text func(key, s string) (string, bool)
+	key  func(key string, listed bool) privacy.Verdict // nil: everything is looked at
+	// numbers are taken as their text too.
+	numbers bool
+	tally   *tally
+	left    int
 }
 
 func (v *visitor) overrun() bool { return v.left < 0 }
@@ -105,6 +107,10 @@ func (v *visitor) value(key string, value pcommon.Value, depth int) {
 		v.str(key, value.Str(), value.SetStr)
 	case pcommon.ValueTypeBytes:
 		v.str(key, string(value.Bytes().AsRaw()), func(s string) { value.SetEmptyBytes().FromRaw([]byte(s)) })
+	case pcommon.ValueTypeInt, pcommon.ValueTypeDouble:
+		if v.numbers {
+			v.str(key, numberText(key, value), value.SetStr)
+		}
 	case pcommon.ValueTypeMap, pcommon.ValueTypeSlice:
 		if depth >= maxDepth {
 			value.SetStr(tooDeep)

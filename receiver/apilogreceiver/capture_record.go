@@ -116,7 +116,7 @@ func (w *recordWriter) writeSize() {
 // writeAuth takes the client certificate that the gateway verified.
 func (w *recordWriter) writeAuth() {
 	if w.single(w.by.clientVerify) == "SUCCESS" {
-		w.r.Auth.MTLSSubject = w.single(w.by.clientSubject)
+		w.r.Auth.MTLSSubject, w.r.Auth.MTLSVerified = w.single(w.by.clientSubject), true
 	}
 }
 
