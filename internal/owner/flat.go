@@ -1,27 +1,40 @@
 package owner
 
 import (
+	"encoding/binary"
 	"iter"
 	"math/bits"
+	"math/rand/v2"
 	"slices"
+
+	"github.com/keytrail/keytrail/internal/fingerprint"
 )
 
-// digest is a key whose bytes are spread evenly already, so that a table needs no hash of its own. A fingerprint is,
-// under a key that nobody outside knows; a SHA-256 is, but somebody could look for tokens that agree in a few bits of
-// it: see fingerprint.Digest's spread.
-type digest interface {
+// spreadKey is a key that is a hash already, so that a table needs no hash of its own but a few even bits.
+type spreadKey interface {
 	comparable
 	spread() uint64
 }
 
+// digestKey is the SHA-256 of a token. Who chooses his token may look for one whose hash begins like others, so the
+// bits are mixed with a seed of this process.
+type digestKey fingerprint.Digest
+
+var digestSeed = [2]uint64{rand.Uint64(), rand.Uint64()}
+
+func (d digestKey) spread() uint64 {
+	hi, lo := bits.Mul64(binary.LittleEndian.Uint64(d[:8])^digestSeed[0], binary.LittleEndian.Uint64(d[8:16])^digestSeed[1])
+	return hi ^ lo
+}
+
 // flat leads from keys to rows. It is one run of cells without pointers, so that the garbage collector does not read a
 // million keys, and a look-up touches one place of memory. A cell whose ref is zero is empty. Keys are only added.
-type flat[K digest] struct {
+type flat[K spreadKey] struct {
 	cells []cell[K]
 	n     int
 }
 
-type cell[K digest] struct {
+type cell[K spreadKey] struct {
 	key K
 	at  ref
 }
@@ -32,7 +45,7 @@ const minCells = 16
 // side by side.
 func cellsFor(n int) int { return max(minCells, n+n/3+1) }
 
-func newFlat[K digest](n int) flat[K] { return flat[K]{cells: make([]cell[K], cellsFor(n))} }
+func newFlat[K spreadKey](n int) flat[K] { return flat[K]{cells: make([]cell[K], cellsFor(n))} }
 
 // slot returns the cell that holds key, or the empty one where it would stand. A table without cells has neither.
 // The order of the cells is that of the keys' bits, which makes growth a walk through memory in one direction.
@@ -58,6 +71,14 @@ func (t *flat[K]) get(key K) (ref, bool) {
 func (t *flat[K]) has(key K) bool {
 	_, ok := t.get(key)
 	return ok
+}
+
+// reserve makes room for n more keys. Whoever puts those of another table must: they come in the order of the cells,
+// and all fall onto the first ones of a table that is too small for them.
+func (t *flat[K]) reserve(n int) {
+	if cellsFor(t.n+n) > len(t.cells) {
+		t.resize(t.n + n)
+	}
 }
 
 // put makes key lead to r.

@@ -1,7 +1,6 @@
 package owner
 
 import (
-	"maps"
 	"time"
 
 	"github.com/keytrail/keytrail/internal/fingerprint"
@@ -20,7 +19,7 @@ type Index struct {
 // layer is a table with the fingerprints of its hashes under the live epochs.
 type layer struct {
 	*table // nil: nothing
-	prints map[printKey]ref
+	prints flat[printKey]
 }
 
 // newLayer derives the fingerprints of a table. The former layer spares the work where neither table nor ring are
@@ -29,15 +28,19 @@ func newLayer(t *table, ring *fingerprint.Ring, former layer, same bool) layer {
 	if t == nil || same && former.table == t {
 		return layer{table: t, prints: former.prints}
 	}
-	l := layer{table: t, prints: make(map[printKey]ref, len(t.digests)*len(ring.Epochs())+len(t.pinned))}
+	epochs := ring.Live(fingerprint.Credential, fingerprint.Digest{})
+	l := layer{table: t, prints: newFlat[printKey](t.digests.n*len(epochs) + t.pinned.n)}
 	var p pace
-	for d, r := range t.digests {
+	for d, r := range t.digests.all() {
 		p.step()
-		for _, id := range ring.Live(fingerprint.Credential, d) {
-			l.prints[printOf(id)] = r
+		for _, id := range ring.Live(fingerprint.Credential, fingerprint.Digest(d)) {
+			l.prints.put(printOf(id), r)
 		}
 	}
-	maps.Copy(l.prints, t.pinned) // last: a row that names the fingerprint itself wins over one derived from a hash
+	for id, r := range t.pinned.all() { // last: a row that names the fingerprint itself wins over one derived from a hash
+		p.step()
+		l.prints.put(id, r)
+	}
 	return l
 }
 
@@ -90,7 +93,7 @@ func (x *Index) Len() int {
 // Pinned reports whether some rows are keyed by a fingerprint and so hold for one epoch only. A token found under
 // the digest must then also be tried under the other live epochs.
 func (x *Index) Pinned() bool {
-	return x.base.table != nil && len(x.base.pinned) > 0 || x.delta.table != nil && len(x.delta.pinned) > 0
+	return x.base.table != nil && x.base.pinned.n > 0 || x.delta.table != nil && x.delta.pinned.n > 0
 }
 
 // ByText finds a token by its fingerprint in the text form.
@@ -105,10 +108,10 @@ func (x *Index) ByID(id fingerprint.ID, at time.Time, f *Facts) bool {
 }
 
 func (x *Index) byPrint(p printKey, at time.Time, f *Facts) bool {
-	if r, ok := x.delta.prints[p]; ok {
+	if r, ok := x.delta.prints.get(p); ok {
 		return x.delta.find(r, at, f)
 	}
-	r, ok := x.base.prints[p]
+	r, ok := x.base.prints.get(p)
 	return ok && x.base.find(r, at, f)
 }
 

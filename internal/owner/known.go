@@ -1,10 +1,6 @@
 package owner
 
-import (
-	"time"
-
-	"github.com/keytrail/keytrail/internal/fingerprint"
-)
+import "time"
 
 // tables returns what the directory holds, the newest first.
 func (d *Directory) tables() []*table {
@@ -17,9 +13,9 @@ func (d *Directory) tables() []*table {
 	return list
 }
 
-func (d *Directory) hasDigest(key fingerprint.Digest) bool {
+func (d *Directory) hasDigest(key digestKey) bool {
 	for _, t := range d.tables() {
-		if _, ok := t.digests[key]; ok {
+		if t.digests.has(key) {
 			return true
 		}
 	}
@@ -28,7 +24,7 @@ func (d *Directory) hasDigest(key fingerprint.Digest) bool {
 
 func (d *Directory) hasPrint(key printKey) bool {
 	for _, t := range d.tables() {
-		if _, ok := t.pinned[key]; ok {
+		if t.pinned.has(key) {
 			return true
 		}
 	}
@@ -51,9 +47,9 @@ func (d *Directory) facts(k *TokenKey, at time.Time, f *Facts) bool {
 		var ok bool
 		switch {
 		case k.hashed:
-			r, ok = t.digests[k.digest]
+			r, ok = t.digests.get(k.digest)
 		case !k.print.IsZero():
-			r, ok = t.pinned[printOf(k.print)]
+			r, ok = t.pinned.get(printOf(k.print))
 		default:
 			r, ok = t.names[string(appendName(nil, nameCredential, "", k.id))]
 		}

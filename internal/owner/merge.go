@@ -3,22 +3,17 @@ package owner
 import (
 	"maps"
 	"slices"
-
-	"github.com/keytrail/keytrail/internal/fingerprint"
 )
 
 // merged is the table of what changed since base was loaded: prev, which earlier changes made, and then news. It
 // replaces base key by key. Its chunks begin with those of base, so that a row of base that still holds is not
 // copied.
 func merged(base, prev, news *table) (*table, error) {
-	m := merger{base: base, out: table{
-		chunks: slices.Clone(base.chunks), names: make(map[string]ref),
-		pinned: make(map[printKey]ref), digests: make(map[fingerprint.Digest]ref),
-	}}
+	m := merger{base: base, out: table{chunks: slices.Clone(base.chunks), names: make(map[string]ref)}}
 	if prev != nil {
 		m.out = table{
 			chunks: slices.Clone(prev.chunks), multi: slices.Clone(prev.multi), names: maps.Clone(prev.names),
-			pinned: maps.Clone(prev.pinned), digests: maps.Clone(prev.digests), rows: prev.rows,
+			pinned: prev.pinned.clone(), digests: prev.digests.clone(), rows: prev.rows,
 		}
 	}
 	m.news, m.shift = news, ref(len(m.out.chunks)<<chunkBits)
@@ -27,9 +22,11 @@ func merged(base, prev, news *table) (*table, error) {
 	}
 	m.out.chunks = append(m.out.chunks, news.chunks...)
 	m.cut.full = make(chunks, len(m.out.chunks)) // refs of cut rows begin behind
-	mergeKeys(&m, m.out.names, base.names, news.names)
-	mergeKeys(&m, m.out.pinned, base.pinned, news.pinned)
-	mergeKeys(&m, m.out.digests, base.digests, news.digests)
+	for name, r := range news.names {
+		m.out.names[name] = m.merge(m.out.names[name], base.names[name], r)
+	}
+	mergeFlat(&m, &m.out.pinned, &base.pinned, &news.pinned)
+	mergeFlat(&m, &m.out.digests, &base.digests, &news.digests)
 	if m.err != nil {
 		return nil, m.err
 	}
@@ -47,31 +44,37 @@ type merger struct {
 	err        error
 }
 
-func mergeKeys[K comparable](m *merger, out, base, news map[K]ref) {
-	for key, r := range news {
-		var one, two [1]ref
-		old, from := out[key], &m.out
-		if _, ok := out[key]; !ok {
-			old, from = base[key], m.base
-			if _, ok := base[key]; !ok {
-				from = nil
-			}
-		}
-		var list []ref
-		if from != nil {
-			list = slices.Clone(from.refs(old, &one))
-		}
-		for _, n := range m.news.refs(r, &two) {
-			list = append(m.end(list, n), n+m.shift)
-		}
-		if len(list) > maxRanges { // the oldest beginnings go: they serve only the replay of old events
-			list = list[len(list)-maxRanges:]
-		}
-		if from != &m.out {
-			old = 0
-		}
-		out[key] = m.out.lead(old, list)
+func mergeFlat[K spreadKey](m *merger, out, base, news *flat[K]) {
+	out.reserve(news.n)
+	for key, r := range news.all() {
+		changed, _ := out.get(key)
+		old, _ := base.get(key)
+		out.put(key, m.merge(changed, old, r))
 	}
+}
+
+// merge returns what a key leads to in m.out: there it led to changed, in the base to old, and in the news to r. Zero
+// is nowhere.
+func (m *merger) merge(changed, old, r ref) ref {
+	from := &m.out
+	if changed == 0 {
+		changed, from = old, m.base
+	}
+	var one, two [1]ref
+	var list []ref
+	if changed != 0 {
+		list = slices.Clone(from.refs(changed, &one))
+	}
+	for _, n := range m.news.refs(r, &two) {
+		list = append(m.end(list, n), n+m.shift)
+	}
+	if len(list) > maxRanges { // the oldest beginnings go: they serve only the replay of old events
+		list = list[len(list)-maxRanges:]
+	}
+	if from != &m.out {
+		changed = 0
+	}
+	return m.out.lead(changed, list)
 }
 
 // end takes from a key's rows those that a new row replaces. One that began earlier keeps the time before it: a

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"math/bits"
 	"time"
 )
 
@@ -27,7 +28,8 @@ const (
 
 var errTooLarge = errors.New("must take at most 2 GiB in memory")
 
-// ref is where a row is: its chunk and the offset in it. With many set it is a place in table.multi.
+// ref is where a row is: its chunk and the offset in it. With many set it is a place in table.multi. Zero is nowhere:
+// no row begins at the start of the first chunk.
 type ref uint32
 
 const many ref = 1 << 31
@@ -137,19 +139,23 @@ func (r *reader) head() (line int, mask uint16, s span) {
 	return line, mask, s
 }
 
-// facts reads the rest.
+// facts reads the rest. Most texts are short and most rows lack most moments: the loops go by what is there.
 func (r *reader) facts(mask uint16, f *Facts) {
-	for i := range f.Moment {
-		if mask&(1<<(int(Texts)+i)) != 0 {
-			f.Moment[i] = time.UnixMicro(r.micros()).UTC()
-		}
+	for m := mask >> int(Texts) & (1<<int(Moments) - 1); m != 0; m &= m - 1 {
+		f.Moment[bits.TrailingZeros16(m)&3] = time.UnixMicro(r.micros()).UTC()
 	}
-	for i := range f.Text {
-		if mask&(1<<i) != 0 {
-			n := r.uvarint()
-			f.Text[i], r.s = r.s[:n], r.s[n:]
+	s := r.s
+	for m := mask & (1<<int(Texts) - 1); m != 0; m &= m - 1 {
+		n := int(s[0])
+		if n < 0x80 {
+			s = s[1:]
+		} else {
+			long := reader{s}
+			n, s = int(long.uvarint()), long.s
 		}
+		f.Text[bits.TrailingZeros16(m)&7], s = s[:n], s[n:]
 	}
+	r.s = s
 }
 
 // chunks holds packed rows.
@@ -165,6 +171,9 @@ type packer struct {
 
 // add packs one row. The widest row, with every scope at its longest, is a sixteenth of a chunk.
 func (p *packer) add(line int, s span, f *Facts) (ref, error) {
+	if len(p.full) == 0 && len(p.open) == 0 {
+		p.open = append(make([]byte, 0, 1<<chunkBits), 0) // what would be at ref zero
+	}
 	at := len(p.open)
 	p.open = appendRow(p.open, line, s, f)
 	if len(p.open) > 1<<chunkBits {

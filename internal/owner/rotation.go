@@ -25,7 +25,7 @@ type Rotation struct {
 
 // TokenKey is what a directory knows a token by: its hash or its fingerprint, else its credential id.
 type TokenKey struct {
-	digest fingerprint.Digest
+	digest digestKey
 	hashed bool
 	print  fingerprint.ID
 	id     string
@@ -36,7 +36,7 @@ type TokenKey struct {
 func (k *TokenKey) Text(ring *fingerprint.Ring) (text string, printed bool) {
 	switch {
 	case k.hashed:
-		return ring.Stamp(fingerprint.Credential, k.digest).String(), true
+		return ring.Stamp(fingerprint.Credential, fingerprint.Digest(k.digest)).String(), true
 	case !k.print.IsZero():
 		return k.print.String(), true
 	}
@@ -100,13 +100,13 @@ type comparison struct {
 func (c *comparison) findNew() {
 	for _, t := range c.now.tables() {
 		made := make(map[ref]*born)
-		for d, r := range t.digests {
+		for d, r := range t.digests.all() {
 			c.pace.step()
 			if !c.former.hasDigest(d) {
 				c.bear(made, t, r, TokenKey{digest: d, hashed: true})
 			}
 		}
-		for p, r := range t.pinned {
+		for p, r := range t.pinned.all() {
 			c.pace.step()
 			if !c.former.hasPrint(p) {
 				c.bear(made, t, r, TokenKey{print: p.id()})
@@ -136,11 +136,11 @@ func (c *comparison) takeIDs(made map[ref]*born, t *table) {
 	if len(ids) == 0 {
 		return
 	}
-	for _, r := range t.digests {
+	for _, r := range t.digests.all() {
 		c.pace.step()
 		delete(ids, r)
 	}
-	for _, r := range t.pinned {
+	for _, r := range t.pinned.all() {
 		c.pace.step()
 		delete(ids, r)
 	}
@@ -187,10 +187,10 @@ func (c *comparison) group(b *born, kind byte, owner, text string) {
 // findReplaced walks the former directory for tokens of the same groups.
 func (c *comparison) findReplaced() {
 	for _, t := range c.former.tables() {
-		for d, r := range t.digests {
+		for d, r := range t.digests.all() {
 			c.match(t, r, TokenKey{digest: d, hashed: true}, c.now.hasDigest(d))
 		}
-		for p, r := range t.pinned {
+		for p, r := range t.pinned.all() {
 			c.match(t, r, TokenKey{print: p.id()}, c.now.hasPrint(p))
 		}
 		for name, r := range t.names {
@@ -263,13 +263,13 @@ func (c *comparison) nameReplaced() {
 		if len(byID) == 0 {
 			continue
 		}
-		for d, r := range t.digests {
+		for d, r := range t.digests.all() {
 			c.pace.step()
 			for _, b := range byID[r] {
 				b.old.digest, b.old.hashed = d, true
 			}
 		}
-		for p, r := range t.pinned {
+		for p, r := range t.pinned.all() {
 			c.pace.step()
 			for _, b := range byID[r] {
 				b.old.print = p.id()

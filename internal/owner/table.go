@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/keytrail/keytrail/internal/fingerprint"
 )
 
 const (
@@ -23,8 +21,8 @@ type table struct {
 	chunks  chunks
 	multi   [][]ref
 	names   map[string]ref // of appendName
-	pinned  map[printKey]ref
-	digests map[fingerprint.Digest]ref
+	pinned  flat[printKey]
+	digests flat[digestKey]
 	rows    int
 }
 
@@ -64,9 +62,7 @@ type builder struct {
 }
 
 func newBuilder() *builder {
-	return &builder{table: table{
-		names: make(map[string]ref), pinned: make(map[printKey]ref), digests: make(map[fingerprint.Digest]ref),
-	}}
+	return &builder{table: table{names: make(map[string]ref)}}
 }
 
 // add takes a row. A bad one is kept for the error of finish: one load tells of all its bad rows.
@@ -91,14 +87,22 @@ func (b *builder) add(r *Row) error {
 // would depend on their order.
 func (b *builder) claim(r *Row, s span, at ref) error {
 	if !r.Fingerprint.IsZero() {
-		if err := claimKey(b, b.pinned, printOf(r.Fingerprint), "fingerprint", s, at); err != nil {
+		key := printOf(r.Fingerprint)
+		old, _ := b.pinned.get(key)
+		led, err := b.share(old, "fingerprint", s, at)
+		if err != nil {
 			return err
 		}
+		b.pinned.put(key, led)
 	}
 	if r.HasDigest {
-		if err := claimKey(b, b.digests, r.Digest, "sha256", s, at); err != nil {
+		key := digestKey(r.Digest)
+		old, _ := b.digests.get(key)
+		led, err := b.share(old, "sha256", s, at)
+		if err != nil {
 			return err
 		}
+		b.digests.put(key, led)
 	}
 	for _, n := range [...]struct {
 		kind                byte
@@ -113,18 +117,20 @@ func (b *builder) claim(r *Row, s span, at ref) error {
 		if n.name == "" {
 			continue
 		}
-		if err := claimKey(b, b.names, string(appendName(nil, n.kind, n.issuer, n.name)), n.field, s, at); err != nil {
+		key := string(appendName(nil, n.kind, n.issuer, n.name))
+		led, err := b.share(b.names[key], n.field, s, at)
+		if err != nil {
 			return err
 		}
+		b.names[key] = led
 	}
 	return nil
 }
 
-func claimKey[K comparable](b *builder, keys map[K]ref, key K, field string, s span, at ref) error {
-	old, taken := keys[key]
-	if !taken {
-		keys[key] = at
-		return nil
+// share returns what a key leads to that led to old, zero for nothing, and now to at as well.
+func (b *builder) share(old ref, field string, s span, at ref) (ref, error) {
+	if old == 0 {
+		return at, nil
 	}
 	var one [1]ref
 	list := b.refs(old, &one)
@@ -139,15 +145,14 @@ func claimKey[K comparable](b *builder, keys map[K]ref, key K, field string, s s
 			what = fmt.Sprintf("line %d", line)
 		}
 		if s == always && theirs == always {
-			return fmt.Errorf("`%s` is that of %s", field, what)
+			return 0, fmt.Errorf("`%s` is that of %s", field, what)
 		}
-		return fmt.Errorf("`%s` is that of %s, and their validity overlaps", field, what)
+		return 0, fmt.Errorf("`%s` is that of %s, and their validity overlaps", field, what)
 	}
 	if len(list) >= maxRanges {
-		return fmt.Errorf("`%s` must be that of at most %d rows", field, maxRanges)
+		return 0, fmt.Errorf("`%s` must be that of at most %d rows", field, maxRanges)
 	}
-	keys[key] = b.lead(old, append(slices.Clone(list), at))
-	return nil
+	return b.lead(old, append(slices.Clone(list), at)), nil
 }
 
 // lead makes a key that led to old lead to list.
@@ -169,6 +174,8 @@ func (b *builder) finish(err error) (*table, error) {
 		return nil, err
 	}
 	b.seal()
+	b.pinned.trim()
+	b.digests.trim()
 	t := b.table
 	t.chunks = b.full
 	return &t, nil
