@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +42,7 @@ func (p *place) print(c *cobra.Command, fields []query.Field, records [][]any) e
 
 // say prints a sentence for people: beside a table, and on standard error beside an output for machines.
 func (p *place) say(c *cobra.Command, format string, args ...any) {
-	var w io.Writer = c.OutOrStdout()
+	w := c.OutOrStdout()
 	if p.output != query.Table {
 		w = c.ErrOrStderr()
 	}

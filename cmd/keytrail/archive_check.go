@@ -92,6 +92,9 @@ func newArchiveProve(p *place) *cobra.Command {
 			}
 			p.say(c, "looked at %d objects and %d versions: %d live blocks, oldest event %s, %d blocks kept by a hold, %d versions kept by a lock, %d erasures",
 				r.Objects, r.Versions, r.Blocks, orNone(when(r.Oldest)), r.Held, r.Locked, r.Erasures)
+			if r.Unknown > 0 {
+				p.say(c, "%d blocks are gone past their class while a hold on somebody stood: whether it should have kept them, nothing tells any more", r.Unknown)
+			}
 			return found(len(r.Violations), "the archive breaks its promises in %d places", "keytrail archive sweep removes what has ended; an unfinished erasure is done again by the same command")
 		},
 	}

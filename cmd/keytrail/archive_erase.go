@@ -9,12 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keytrail/keytrail/internal/archive"
+	"github.com/keytrail/keytrail/internal/loki"
 	"github.com/keytrail/keytrail/internal/query"
 )
 
 func newArchiveErase(p *place) *cobra.Command {
 	var o archive.EraseOptions
 	var s signing
+	var l lokiFlags
 	c := &cobra.Command{
 		Use:   "erase",
 		Short: "Erase one owner, principal or token: tombstone, rewritten blocks, alias, signed receipt",
@@ -35,6 +37,10 @@ func newArchiveErase(p *place) *cobra.Command {
 				}
 				o.Signer = key
 			}
+			var err error
+			if o.Copies, err = l.copies(); err != nil {
+				return err
+			}
 			b, err := p.open(c, o.DryRun)
 			if err != nil {
 				return err
@@ -42,6 +48,10 @@ func newArchiveErase(p *place) *cobra.Command {
 			r, err := archive.Erase(c.Context(), b, o)
 			if errors.Is(err, archive.ErrNothingToErase) {
 				return hint(err, "check the spelling; --unseen leaves a tombstone all the same, for records that lie in a journal")
+			}
+			var refused *loki.PushError
+			if errors.As(err, &refused) {
+				return hint(err, "no row was erased yet; the same command begins again, and without --loki it leaves Loki's copy")
 			}
 			if err != nil {
 				return err
@@ -58,6 +68,7 @@ func newArchiveErase(p *place) *cobra.Command {
 	f.StringVar(&o.Reason, "reason", "", "why, such as the number of the request; it stands in the receipt, so name no person")
 	f.StringVar(&o.By, "by", "", "who erases (default: the user of this system)")
 	s.flag(c)
+	l.flag(c)
 	return c
 }
 
@@ -83,6 +94,9 @@ func (p *place) erased(c *cobra.Command, r *archive.EraseReport, dry bool) error
 		}
 		records = append(records, []any{"stays", s.Rows, s.What, why})
 	}
+	for _, q := range r.Copies {
+		records = append(records, []any{q.Copy, int64(0), "class " + q.Class + ", request " + q.ID, string(q.State)})
+	}
 	if err := p.print(c, eraseFields, records); err != nil {
 		return err
 	}
@@ -91,7 +105,10 @@ func (p *place) erased(c *cobra.Command, r *archive.EraseReport, dry bool) error
 		return nil
 	}
 	w := r.Rewritten
-	p.say(c, "erased %d rows of %d blocks, kept %d of others in %d bytes; alias %s; %d rows left; receipt %s", w.Dropped, len(r.Touched), w.RowsOut, w.BytesOut, r.Alias, r.Left, r.Receipt)
+	p.say(c, "erased %d rows of %d blocks, kept %d of others in %d bytes; alias %s; %d rows left; receipt %s", w.Dropped-r.Others, len(r.Touched), w.RowsOut, w.BytesOut, r.Alias, r.Left, r.Receipt)
+	if r.Others > 0 {
+		p.say(c, "%d rows of earlier erasures went along: no hold keeps them any more", r.Others)
+	}
 	if w.RowsIn != w.RowsOut+w.Dropped+w.Duplicates {
 		return fmt.Errorf("%d rows went in, %d came out and %d were erased", w.RowsIn, w.RowsOut, w.Dropped)
 	}

@@ -53,7 +53,7 @@ func newHoldAdd(p *place) *cobra.Command {
 			}
 			err = archive.AddHold(c.Context(), b, h)
 			if errors.Is(err, bucket.ErrExists) {
-				return hint(fmt.Errorf("hold %s stands already", h.ID), "keytrail archive hold ls shows it; take another id")
+				return hint(fmt.Errorf("hold %s stands already, or was lifted", h.ID), "keytrail archive hold ls, with --lifted or without, shows it; take another id")
 			}
 			if err != nil {
 				return err
@@ -74,16 +74,21 @@ func newHoldAdd(p *place) *cobra.Command {
 }
 
 func newHoldRm(p *place) *cobra.Command {
-	return &cobra.Command{
+	var l archive.Lifting
+	c := &cobra.Command{
 		Use:   "rm ID",
 		Short: "Lift a hold: what it alone kept goes at the next sweep, and erasures it outranked apply",
-		Args:  someArgs(1, 1),
+		Long: "Lift a hold: what it alone kept goes at the next sweep, and erasures it outranked apply.\n" +
+			"That it stood, and who lifted it when and why, stays in the archive; whom it named does not.",
+		Example: "  keytrail archive hold rm case-17 --reason 'settled on 3 May'",
+		Args:    someArgs(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			b, err := p.open(c, false)
 			if err != nil {
 				return err
 			}
-			err = archive.RemoveHold(c.Context(), b, args[0])
+			l.ID, l.By, l.Lifted = args[0], orUser(l.By), time.Now()
+			err = archive.LiftHold(c.Context(), b, l)
 			if errors.Is(err, bucket.ErrNotFound) {
 				return hint(fmt.Errorf("no such hold, found %s", shown(args[0])), "keytrail archive hold ls lists them")
 			}
@@ -94,17 +99,24 @@ func newHoldRm(p *place) *cobra.Command {
 			return nil
 		},
 	}
+	c.Flags().StringVar(&l.Reason, "reason", "", "why, such as the number of the case; it stays in the archive, so name no person")
+	c.Flags().StringVar(&l.By, "by", "", "who lifts it (default: the user of this system)")
+	return c
 }
 
 func newHoldLs(p *place) *cobra.Command {
-	return &cobra.Command{
+	var lifted bool
+	c := &cobra.Command{
 		Use:   "ls",
-		Short: "List the holds",
+		Short: "List the holds that stand, or those that were lifted",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			b, err := p.open(c, true)
 			if err != nil {
 				return err
+			}
+			if lifted {
+				return p.liftings(c, b)
 			}
 			holds, err := archive.Holds(c.Context(), b)
 			if err != nil {
@@ -117,12 +129,28 @@ func newHoldLs(p *place) *cobra.Command {
 			return p.print(c, holdFields, records)
 		},
 	}
+	c.Flags().BoolVar(&lifted, "lifted", false, "list those that were lifted, by whom and why")
+	return c
 }
 
 var holdFields = []query.Field{
 	{Key: "id"}, {Key: "owner", Limit: 40}, {Key: "principal", Limit: 40}, {Key: "fingerprint", Limit: 40}, {Key: "since"}, {Key: "until"},
 	{Key: "by"}, {Key: "created"}, {Key: "reason", Limit: 60},
 }
+
+func (p *place) liftings(c *cobra.Command, b bucket.Bucket) error {
+	list, err := archive.Liftings(c.Context(), b)
+	if err != nil {
+		return err
+	}
+	records := make([][]any, 0, len(list))
+	for _, l := range list {
+		records = append(records, []any{l.ID, l.Placed, l.Lifted, l.By, l.Reason})
+	}
+	return p.print(c, liftingFields, records)
+}
+
+var liftingFields = []query.Field{{Key: "id"}, {Key: "placed"}, {Key: "lifted"}, {Key: "by"}, {Key: "reason", Limit: 60}}
 
 // orUser is who runs the command where nobody was named.
 func orUser(by string) string {

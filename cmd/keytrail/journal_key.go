@@ -48,11 +48,10 @@ func journalKeyFiles() (masters [][]byte, err error) {
 }
 
 func (s *search) ringMasters() (masters [][]byte, err error) {
-	ring, err := fingerprint.Load(fingerprint.ResolvePath(s.keyring))
-	if err != nil {
-		return nil, nil
+	var derived []fingerprint.Derived
+	if ring, unread := fingerprint.Load(fingerprint.ResolvePath(s.keyring)); unread == nil {
+		derived, err = ring.Derive(journal.KeyPurpose)
 	}
-	derived, err := ring.Derive(journal.KeyPurpose)
 	for _, d := range derived {
 		masters = append(masters, d.Key)
 	}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
@@ -176,7 +177,7 @@ func buildSchema() ([]column, *parquet.Schema) {
 	for i := range cs {
 		group[cs[i].name] = cs[i].node()
 	}
-	s := parquet.NewSchema("keytrail_event", group)
+	s := parquet.NewSchema("keytrail_event", arranged(group, cs))
 	for i := range cs {
 		leaf, ok := s.Lookup(cs[i].name)
 		if !ok {
@@ -185,6 +186,34 @@ func buildSchema() ([]column, *parquet.Schema) {
 		cs[i].bind(leaf)
 	}
 	return cs, s
+}
+
+// arrangement is a group whose fields stand in an order of ours.
+type arrangement struct {
+	parquet.Group
+	fields []parquet.Field
+}
+
+func (a *arrangement) Fields() []parquet.Field { return a.fields }
+
+// arranged puts the columns whose values repeat first, then the others: the short ones lie side by side, and a search
+// asks for the pages it needs of several of them at once instead of around what is long.
+func arranged(g parquet.Group, cs []column) parquet.Node {
+	long := map[string]bool{colAttrs: true}
+	for i := range cs {
+		long[cs[i].name] = cs[i].layout != dict && cs[i].kind != event.KindBool && cs[i].name != colTimeNs && cs[i].name != colObservedNs
+	}
+	fields := g.Fields()
+	slices.SortStableFunc(fields, func(a, b parquet.Field) int {
+		switch {
+		case long[a.Name()] == long[b.Name()]:
+			return strings.Compare(a.Name(), b.Name())
+		case long[a.Name()]:
+			return 1
+		}
+		return -1
+	})
+	return &arrangement{g, fields}
 }
 
 func (c *column) bind(leaf parquet.LeafColumn) {

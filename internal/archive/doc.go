@@ -9,7 +9,7 @@
 //	_ring/<ring>-<epoch>.json                                                 the check value of a key epoch in use
 //	_alias/<xx>/<hash>.json                                                   an owner's random pseudonym, deletable
 //	_writer/<writer>.json                                                     which segments stand in blocks, when their commits are swept
-//	_hold/<id>.json                                                           a legal hold
+//	_hold/<id>.json                                                           a legal hold, and _hold/<id>.lifted.json who lifted it
 //	_erase/<id>.json                                                          a tombstone: whose rows are no longer kept
 //	_lease/compact.json                                                       who compacts
 //

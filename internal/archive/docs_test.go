@@ -38,12 +38,13 @@ func TestDocumentsOfThePageAreReal(t *testing.T) {
 			into, ok := map[string]any{
 				"Commit": new(Commit), "Class": new(classDocument), "Epoch": new(Epoch), "Alias": new(Alias), "Mark": new(mark),
 				"Lease": new(lease), "Hold": new(Hold), "Tombstone": new(Tombstone),
+				"Lifting": new(Lifting),
 			}[name]
 			require.True(t, ok, name)
 			requireSame(t, name, text, into)
 		}
 	}
-	require.Len(t, found, 10)
+	require.Len(t, found, 11)
 }
 
 func requireSigned(t *testing.T, name string, text []byte) []byte {

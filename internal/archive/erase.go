@@ -30,6 +30,7 @@ type EraseOptions struct {
 	By      string // who erases, for the receipt
 	Reason  string // why, such as the number of a request; never the person
 	Signer  *Signer
+	Copies  []Copy    // places besides the archive that are asked to delete
 	Now     time.Time // zero is the clock
 }
 
@@ -44,10 +45,13 @@ type EraseReport struct {
 	Bytes   int64 // size of the touched blocks
 	// Rewritten counts what the rewriting did: its RowsIn are RowsOut, Dropped and Duplicates, or the erasure failed.
 	Rewritten ReplaceReport
-	Alias     AliasFate
-	Stays     []Remainder
-	Left      int64 // rows of the subject that the last look found and nothing keeps: 0, or the erasure failed
-	Receipt   string
+	// Others counts rows of earlier erasures that went along: what had kept them, a hold, does so no more.
+	Others  int64
+	Alias   AliasFate
+	Stays   []Remainder
+	Copies  []CopyRequest
+	Left    int64 // rows of the subject that the last look found and nothing keeps: 0, or the erasure failed
+	Receipt string
 }
 
 // TouchedBlock is a block with rows of the subject.
@@ -65,6 +69,7 @@ const (
 	AliasNone    AliasFate = "none"    // the map had no entry, or the subject is no owner
 	AliasRemoved AliasFate = "removed" // nothing links the pseudonym any more
 	AliasHeld    AliasFate = "held"    // a hold keeps rows that are found by it
+	AliasLocked  AliasFate = "locked"  // hidden, and a lock of the store keeps a version of it
 )
 
 // Remainder is what stays of the subject, and why.
@@ -80,7 +85,7 @@ type StayReason string
 
 // The reasons for which something stays.
 const (
-	StaysLocked    StayReason = "locked"    // the class is locked: skeleton rows stay until their day ends
+	StaysLocked    StayReason = "locked"    // the class is locked: skeleton rows stay until their day ends; or the store locks an old version
 	StaysHeld      StayReason = "held"      // a legal hold outranks the erasure
 	StaysElsewhere StayReason = "elsewhere" // out of this command's reach
 	StaysMetadata  StayReason = "metadata"  // commit documents, until they are swept
@@ -146,7 +151,7 @@ func Erase(ctx context.Context, b bucket.Bucket, o EraseOptions) (*EraseReport, 
 	if e.report.Rows == 0 && len(e.report.Stays) == 0 && e.alias == "" && !o.Unseen {
 		return e.report, ErrNothingToErase
 	}
-	e.report.Stays = append(e.report.Stays, elsewhere...)
+	e.report.Stays = append(e.report.Stays, outOfReach(o.Copies)...)
 	if o.DryRun {
 		return e.report, nil
 	}
@@ -163,6 +168,9 @@ type erasure struct {
 	classes classDocuments
 	holds   holdSet
 	owners  map[string]string
+	asked   map[Copy][]CopyRequest
+	began   time.Time
+	looked  time.Time // when the last look began
 	report  *EraseReport
 }
 
@@ -175,7 +183,7 @@ func newErasure(ctx context.Context, b bucket.Bucket, s subject, o EraseOptions)
 		until = o.Now
 	}
 	e := &erasure{
-		bucket: b, opts: o, subject: s, classes: classDocuments{bucket: b},
+		bucket: b, opts: o, subject: s, classes: classDocuments{bucket: b}, began: time.Now(), asked: make(map[Copy][]CopyRequest),
 		stone: &Tombstone{
 			Version: tombstoneVersion, ID: id, Kind: s.kind, Subject: subjectHash(id, s.kind, s.value),
 			Until: until.UTC(), Created: o.Now.UTC(), By: o.By, Reason: o.Reason,
@@ -191,11 +199,15 @@ func newErasure(ctx context.Context, b bucket.Bucket, s subject, o EraseOptions)
 			return nil, err
 		}
 		if e.alias != "" {
+			e.stone.Pseudonym = subjectHash(id, subjectPseudonym, e.alias)
 			e.owners = map[string]string{e.alias: s.value}
 		}
 	}
 	return e, nil
 }
+
+// clock is the time that passed since the erasure began, on its own clock.
+func (e *erasure) clock() time.Time { return e.opts.Now.Add(time.Since(e.began)) }
 
 // covers reports whether the row is the subject's and of the time that goes.
 func (e *erasure) covers(r row) bool {
@@ -256,6 +268,9 @@ func (e *erasure) run(ctx context.Context, found []*blockMatch) error {
 	if _, err := putDocument(ctx, e.bucket, tombstoneKey(e.stone.ID), e.stone); err != nil {
 		return fmt.Errorf("tombstone: %w", err)
 	}
+	if err := e.ask(ctx, found); err != nil {
+		return err
+	}
 	for range erasePasses {
 		touched := slices.DeleteFunc(found, func(m *blockMatch) bool { return m.rows == 0 })
 		if err := e.rewrite(ctx, touched); err != nil {
@@ -267,11 +282,13 @@ func (e *erasure) run(ctx context.Context, found []*blockMatch) error {
 		if err := e.forget(ctx); err != nil {
 			return err
 		}
+		e.looked = e.clock().UTC()
 		var err error
 		if found, err = e.look(ctx); err != nil {
 			return fmt.Errorf("last look: %w", err)
 		}
 		if e.report.Left = countRows(found); e.report.Left == 0 {
+			e.follow(ctx)
 			return e.sign(ctx)
 		}
 		e.late(found)
@@ -300,22 +317,25 @@ func countRows(found []*blockMatch) (n int64) {
 // rewrite replaces the blocks, those of one class and day by one commit.
 func (e *erasure) rewrite(ctx context.Context, touched []*blockMatch) error {
 	units := make(map[unit][]File)
+	rows := make(map[unit]int64)
 	for _, m := range touched {
 		u := unit{m.file.Class, m.file.Day}
 		units[u] = append(units[u], *m.file)
+		rows[u] += m.rows
 	}
 	order := slices.SortedFunc(maps.Keys(units), func(a, b unit) int {
 		return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.class, b.class))
 	})
 	for _, u := range order {
-		if err := e.rewriteUnit(ctx, units[u]); err != nil {
+		if err := e.rewriteUnit(ctx, units[u], rows[u]); err != nil {
 			return fmt.Errorf("class %s, day %s: %w", u.class, u.day, err)
 		}
 	}
 	return nil
 }
 
-func (e *erasure) rewriteUnit(ctx context.Context, files []File) error {
+// rewriteUnit replaces the blocks, of whose rows so many are the subject's.
+func (e *erasure) rewriteUnit(ctx context.Context, files []File, rows int64) error {
 	_, r, err := Replace(ctx, e.bucket, ReplaceOptions{
 		Inputs: files, Reason: "erasure " + e.stone.ID, Staging: e.opts.Staging,
 		Keep: func(h *Hit) bool { return e.keep(row{h.Fingerprint, h.Primary, &h.Record}) },
@@ -330,93 +350,6 @@ func (e *erasure) rewriteUnit(ctx context.Context, files []File) error {
 		return fmt.Errorf("%d rows in, %d out, %d dropped, %d duplicates: %w", r.RowsIn, r.RowsOut, r.Dropped, r.Duplicates, errLost)
 	}
 	e.report.Rewritten.add(r)
-	return nil
-}
-
-// forget removes the alias, unless held rows are found by it.
-func (e *erasure) forget(ctx context.Context) error {
-	if e.alias == "" {
-		return nil
-	}
-	if slices.ContainsFunc(e.report.Stays, func(s Remainder) bool { return s.Why == StaysHeld }) {
-		e.report.Alias = AliasHeld
-		return nil
-	}
-	if err := deleteAll(ctx, e.bucket, aliasKey(e.subject.value)); err != nil {
-		return fmt.Errorf("alias: %w", err)
-	}
-	e.report.Alias = AliasRemoved
-	return nil
-}
-
-// purge deletes the blocks that others stand for, its own and those of compactions before it, which a sweep would leave
-// for a while to the searches under way: they hold the subject's rows too.
-func (e *erasure) purge(ctx context.Context) error {
-	cat, err := loadCatalog(ctx, e.bucket, nil, true)
-	if err == nil {
-		err = cat.err()
-	}
-	if err != nil {
-		return err
-	}
-	for _, f := range cat.superseded() {
-		class, err := e.classes.get(ctx, f.ClassHash)
-		if err != nil {
-			return fmt.Errorf("class of block %s: %w", f.Key, err)
-		}
-		if class.Lock != LockNone || f.MinTime.After(e.stone.Until) {
-			continue
-		}
-		if err := deleteAll(ctx, e.bucket, f.Key); err != nil {
-			return fmt.Errorf("old block %s: %w", f.Key, err)
-		}
-	}
-	return nil
-}
-
-// superseded returns the blocks that some commit names and that are not live.
-func (c *catalog) superseded() []*File {
-	live := make(map[string]bool)
-	for _, f := range c.live() {
-		live[f.Key] = true
-	}
-	old := make(map[string]*File)
-	take := func(commit *Commit) {
-		for i := range commit.Files {
-			if f := &commit.Files[i]; !live[f.Key] {
-				old[f.Key] = f
-			}
-		}
-	}
-	for _, commit := range c.plain {
-		take(commit)
-	}
-	for _, chain := range c.chains {
-		for _, g := range chain {
-			if g.commit != nil {
-				take(g.commit)
-			}
-		}
-	}
-	return slices.SortedFunc(maps.Values(old), func(a, b *File) int { return cmp.Compare(a.Key, b.Key) })
-}
-
-// deleteAll removes an object with every version of it.
-func deleteAll(ctx context.Context, b bucket.Bucket, key string) error {
-	versions, ok := b.(bucket.Versions)
-	if !ok {
-		return b.Delete(ctx, key)
-	}
-	for v, err := range versions.Versions(ctx, key) {
-		if err != nil {
-			return err
-		}
-		if v.Key != key {
-			continue
-		}
-		if err := versions.DeleteVersion(ctx, key, v.ID, false); err != nil {
-			return err
-		}
-	}
+	e.report.Others += r.Dropped - rows
 	return nil
 }

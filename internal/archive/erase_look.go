@@ -20,7 +20,8 @@ type blockMatch struct {
 	locked int64            // in a locked class: they stay
 	held   map[string]int64 // by hold: they stay
 	until  time.Time        // when the class ends
-	also   map[string]bool  // further fingerprints of the matching events
+	also   map[string]bool  // the fingerprints of the matching events
+	beside map[string]bool  // ids of events whose primary credential is another than the erased one
 }
 
 // lookers read blocks side by side: most are ruled out by one small read, and an object store answers slowly.
@@ -236,13 +237,13 @@ func (e *erasure) count(r row, class Class, m *blockMatch) {
 	if !e.covers(r) {
 		return
 	}
-	if e.subject.kind == SubjectFingerprint {
-		for fp := range fingerprints(r.record) {
-			if m.also == nil {
-				m.also = make(map[string]bool)
-			}
-			m.also[fp] = true
+	for fp := range fingerprints(r.record) {
+		if fp != "" {
+			m.also = add(m.also, fp)
 		}
+	}
+	if id := r.record.Attrs.Str(event.KeyEventID); id != "" && e.beside(r.record) {
+		m.beside = add(m.beside, id)
 	}
 	switch hold := e.holds.keeping(r, e.owners); {
 	case class.Lock != LockNone:
@@ -255,4 +256,18 @@ func (e *erasure) count(r row, class Class, m *blockMatch) {
 	default:
 		m.rows++
 	}
+}
+
+func add(set map[string]bool, v string) map[string]bool {
+	if set == nil {
+		set = make(map[string]bool)
+	}
+	set[v] = true
+	return set
+}
+
+// beside reports whether the record carries the erased token and another one as its primary.
+func (e *erasure) beside(r *event.Record) bool {
+	v := e.subject.value
+	return e.subject.kind == SubjectFingerprint && r.Attrs.Str(event.KeyFingerprint) != v && r.Attrs.Str(event.KeyFingerprintPrev) != v
 }

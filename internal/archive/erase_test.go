@@ -192,7 +192,7 @@ func TestAHoldOutranksAnErasure(t *testing.T) {
 	assert.Equal(t, "case-1", r.Stays[i].What)
 	assert.EqualValues(t, len(held), r.Stays[i].Rows)
 
-	require.NoError(t, RemoveHold(t.Context(), b, "case-1"))
+	require.NoError(t, LiftHold(t.Context(), b, Lifting{ID: "case-1", By: "a test", Reason: "settled", Lifted: today}))
 	erase(t, b, EraseOptions{Owner: anna})
 	assert.Empty(t, eventsOf(t, b, Selection{Owner: []string{anna}}))
 	requireNowhere(t, b, anna)

@@ -43,9 +43,15 @@ func (h *Hold) Validate() error {
 	return (&Selection{Fingerprints: h.Fingerprint}).validate()
 }
 
-// AddHold places a hold; one of the same id must not stand.
+// AddHold places a hold; its id must be new, since that of a lifted one stands for the other case for good.
 func AddHold(ctx context.Context, b bucket.Bucket, h Hold) error {
 	if err := h.Validate(); err != nil {
+		return err
+	}
+	switch _, err := b.Head(ctx, liftingKey(h.ID)); {
+	case err == nil:
+		return fmt.Errorf("hold %s was lifted: %w", h.ID, bucket.ErrExists)
+	case !errors.Is(err, bucket.ErrNotFound):
 		return err
 	}
 	created, err := putDocument(ctx, b, holdKey(h.ID), h)
@@ -55,26 +61,27 @@ func AddHold(ctx context.Context, b bucket.Bucket, h Hold) error {
 	return err
 }
 
-// RemoveHold lifts a hold: what it alone kept goes at the next sweep.
-func RemoveHold(ctx context.Context, b bucket.Bucket, id string) error {
-	if !holdID.MatchString(id) {
-		return fmt.Errorf("hold id must match %s, found %d other bytes", holdID, len(id))
-	}
-	if _, err := b.Head(ctx, holdKey(id)); err != nil {
-		return err
-	}
-	return b.Delete(ctx, holdKey(id))
-}
-
-// Holds returns the holds of the archive, by id. One that cannot be read is an error: what it keeps cannot be told.
+// Holds returns the holds that stand, by id. One that cannot be read is an error: what it keeps cannot be told.
 func Holds(ctx context.Context, b bucket.Bucket) ([]Hold, error) {
-	var holds []Hold
+	var keys []string
+	lifted := make(map[string]bool)
 	for o, err := range b.List(ctx, holdPrefix, "") {
 		if err != nil {
 			return nil, err
 		}
+		if id, ok := liftedHold(o.Key); ok {
+			lifted[holdKey(id)] = true
+			continue
+		}
+		keys = append(keys, o.Key)
+	}
+	var holds []Hold
+	for _, key := range keys {
+		if lifted[key] {
+			continue // whoever lifted it was cut off before the document went
+		}
 		var h Hold
-		switch err := getDocument(ctx, b, o.Key, &h); {
+		switch err := getDocument(ctx, b, key, &h); {
 		case errors.Is(err, bucket.ErrNotFound): // lifted just now
 		case err != nil:
 			return nil, err

@@ -14,13 +14,16 @@ const proveGrace = 6 * time.Hour
 
 // ProveReport says whether the archive keeps what its classes promise, and nothing else.
 type ProveReport struct {
-	At         time.Time
-	Blocks     int // live ones
-	Objects    int // objects under the data prefix
-	Versions   int // versions of them, where the bucket keeps versions
-	Held       int // blocks past their class that a hold keeps
-	Locked     int // versions that a lock keeps after they were replaced
-	Erasures   int
+	At       time.Time
+	Blocks   int // live ones
+	Objects  int // objects under the data prefix
+	Versions int // versions of them, where the bucket keeps versions
+	Held     int // blocks past their class that a hold keeps
+	Locked   int // versions that a lock keeps after they were replaced
+	Erasures int
+	// Unknown counts blocks that are gone past their class and of which a hold on somebody may have kept rows: nothing
+	// that is left tells whose rows they held.
+	Unknown    int
 	Oldest     time.Time // event time of the oldest row that can be read
 	Violations []Violation
 }
@@ -74,7 +77,10 @@ type prover struct {
 	live    map[string]bool
 	held    map[string]bool
 	there   map[string]bucket.Object
-	report  *ProveReport
+	stones  []*Tombstone
+	// committed is when the store took each commit, read where there are tombstones.
+	committed map[string]time.Time
+	report    *ProveReport
 }
 
 func (p *prover) run(ctx context.Context) (err error) {
@@ -89,11 +95,16 @@ func (p *prover) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	p.orphans()
+	if err := p.orphans(ctx); err != nil {
+		return err
+	}
 	if err := p.versions(ctx); err != nil {
 		return err
 	}
-	return p.erasures(ctx)
+	if err := p.erasures(ctx); err != nil {
+		return err
+	}
+	return p.erasedRows(ctx)
 }
 
 func (p *prover) violation(kind ViolationKind, key, format string, args ...any) {
@@ -131,7 +142,7 @@ func (p *prover) block(ctx context.Context, f *File) error {
 	case !there && !over:
 		p.violation(ViolationLost, f.Key, "its class keeps it until %s", until.Format(time.RFC3339))
 	case !there && hold != "":
-		p.violation(ViolationLost, f.Key, "hold %s may keep rows of it", hold)
+		p.violation(ViolationLost, f.Key, "hold %s keeps its period", hold)
 	case !there:
 		return nil
 	case hold != "":
@@ -147,34 +158,35 @@ func (p *prover) block(ctx context.Context, f *File) error {
 	return nil
 }
 
-// holdOf returns a hold that may keep the block. Of one that is gone only what the commit says can be asked.
-func (p *prover) holdOf(ctx context.Context, f *File, there bool) (string, error) {
-	for i := range p.holds {
-		h := &p.holds[i]
-		if !there {
-			if s := h.selection(); s.overlaps(f) && h.everything() {
-				return h.ID, nil
-			}
+// orphans are blocks that no commit makes visible, and that a sweep should have taken. One that others stand for may
+// have a lock that is not over.
+func (p *prover) orphans(ctx context.Context) error {
+	for key, o := range p.there {
+		if p.live[key] || !o.Modified.Add(orphanGrace+proveGrace).Before(p.now) {
 			continue
 		}
-		covered, err := h.covers(ctx, p.bucket, f)
-		if err != nil {
-			return "", fmt.Errorf("hold %s, block %s: %w", h.ID, f.Key, err)
+		if v, ok := p.bucket.(bucket.Versions); ok {
+			locked, err := p.locked(ctx, v, key, "")
+			if err != nil {
+				return err
+			}
+			if locked {
+				p.report.Locked++
+				continue
+			}
 		}
-		if covered {
-			return h.ID, nil
-		}
+		p.violation(ViolationOrphan, key, "written %s, no commit makes it visible", o.Modified.UTC().Format(time.RFC3339))
 	}
-	return "", nil
+	return nil
 }
 
-// orphans are blocks that no commit makes visible, and that a sweep should have taken.
-func (p *prover) orphans() {
-	for key, o := range p.there {
-		if !p.live[key] && o.Modified.Add(orphanGrace+proveGrace).Before(p.now) {
-			p.violation(ViolationOrphan, key, "written %s, no commit makes it visible", o.Modified.UTC().Format(time.RFC3339))
-		}
+// locked reports whether the store keeps a version from everybody's hands.
+func (p *prover) locked(ctx context.Context, versions bucket.Versions, key, id string) (bool, error) {
+	lock, hold, err := versions.LockOf(ctx, key, id)
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, bucket.ErrNotFound) {
+		return false, nil
 	}
+	return hold || lock.Until.After(p.now), err
 }
 
 // versions looks at what a bucket keeps of deleted objects.
@@ -209,11 +221,11 @@ func (p *prover) version(ctx context.Context, versions bucket.Versions, v bucket
 	if v.Modified.Add(orphanGrace + proveGrace).After(p.now) {
 		return nil // a sweep has had no time yet
 	}
-	lock, hold, err := versions.LockOf(ctx, v.Key, v.ID)
-	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+	locked, err := p.locked(ctx, versions, v.Key, v.ID)
+	if err != nil {
 		return err
 	}
-	if hold || lock.Until.After(p.now) {
+	if locked {
 		p.report.Locked++
 		return nil
 	}
@@ -226,7 +238,7 @@ func (p *prover) erasures(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.report.Erasures = len(stones)
+	p.report.Erasures, p.stones = len(stones), stones
 	open, err := unfinishedErasures(ctx, p.bucket)
 	if err != nil {
 		return err

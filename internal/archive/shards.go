@@ -22,12 +22,12 @@ import (
 
 const (
 	// shardRows end a merged block at the next change of fingerprint. Its indexes, which every search of one of its
-	// tokens reads, are about 120 KB then, and its columns so short that pages of several come in one request; an erasure
+	// tokens reads, are about 100 KB then, and its columns so short that pages of several come in one request; an erasure
 	// rewrites no more than it must. Blocks of one day do not overlap, so that a token's search opens one of them however
 	// many there are; only a search by another id asks the bloom filter of each.
-	shardRows = 150_000
+	shardRows = 100_000
 	// hotRows end it in the midst of a fingerprint: one token may make any number of requests, a block has one index.
-	hotRows = 4 * shardRows
+	hotRows = 5 * shardRows
 	// pagesInMemory is the size of the inputs up to which a merge holds its output in memory.
 	pagesInMemory = 16 << 20
 	// sampleEvery rows one is kept to compare in full.

@@ -17,7 +17,7 @@ const (
 	// wholeFile is the size up to which a block is fetched in one request: a second one costs more than the bytes.
 	wholeFile = 128 << 10
 	// gapBytes that lie between two wanted ranges may be read along with them rather than asked around, and all gaps
-	// together may be as much as what is wanted, or a little: a search reads at most twice what it needs.
+	// together may be as much as what is wanted and a little: a search reads at most about twice what it needs.
 	gapBytes, littleGap = 256 << 10, 64 << 10
 	// readAhead is the buffer of the page reader, which reads up to that much past a page.
 	readAhead = 512
@@ -163,7 +163,7 @@ func join(want []extent) []extent {
 			gaps = append(gaps, e.from-merged[i-1].to)
 		}
 	}
-	allowed = max(allowed, littleGap)
+	allowed += littleGap
 	slices.Sort(gaps)
 	widest := int64(0)
 	for _, g := range gaps {

@@ -68,7 +68,7 @@ func TestAHoldKeepsTheBlocksOfItsRows(t *testing.T) {
 			assert.Len(t, list(t, b, dataPrefix), held)
 			assert.Empty(t, find(t, b, Selection{Now: today.Add(1000 * day)}), "kept, not shown")
 
-			require.NoError(t, RemoveHold(t.Context(), b, "case-7"))
+			require.NoError(t, LiftHold(t.Context(), b, Lifting{ID: "case-7", By: "counsel", Lifted: today}))
 			sweep(t, b, today.Add(1000*day))
 			assert.Empty(t, list(t, b, dataPrefix))
 			assert.Empty(t, list(t, b, commitPrefix))

@@ -24,6 +24,10 @@ const (
 	SubjectOwner       SubjectKind = "owner"
 	SubjectPrincipal   SubjectKind = "principal"
 	SubjectFingerprint SubjectKind = "fingerprint"
+
+	// subjectPseudonym is an owner as rows of some classes name him. Nobody asks for its erasure: an owner's tombstone
+	// covers it.
+	subjectPseudonym SubjectKind = "pseudonym"
 )
 
 // Tombstone says that rows of one subject, up to a time, are no longer kept. It stands in the archive before the first
@@ -35,10 +39,13 @@ type Tombstone struct {
 	ID      string      `json:"id"`
 	Kind    SubjectKind `json:"kind"`
 	Subject string      `json:"subject_sha256"`
-	Until   time.Time   `json:"until"` // event time, inclusive
-	Created time.Time   `json:"created"`
-	By      string      `json:"by,omitempty"`
-	Reason  string      `json:"reason,omitempty"`
+	// Pseudonym is likewise the hash of the owner's, so that rows which name only that are known for his when the alias
+	// map has forgotten him.
+	Pseudonym string    `json:"pseudonym_sha256,omitempty"`
+	Until     time.Time `json:"until"` // event time, inclusive
+	Created   time.Time `json:"created"`
+	By        string    `json:"by,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
 }
 
 const tombstoneVersion = 1
@@ -46,6 +53,14 @@ const tombstoneVersion = 1
 // names reports whether value is the subject.
 func (t *Tombstone) names(value string) bool {
 	return value != "" && t.Subject == subjectHash(t.ID, t.Kind, value)
+}
+
+// covers reports whether the tombstone is the subject's, by whichever name a row has for him.
+func (t *Tombstone) covers(s subject) bool {
+	if s.kind == subjectPseudonym {
+		return t.Pseudonym != "" && t.Pseudonym == subjectHash(t.ID, s.kind, s.value)
+	}
+	return t.Kind == s.kind && t.names(s.value)
 }
 
 func subjectHash(id string, kind SubjectKind, value string) string {
@@ -161,7 +176,7 @@ func (t *tombstones) erasedUntil(s subject) (until int64) {
 	}
 	until = math.MinInt64
 	for _, stone := range t.list {
-		if stone.Kind == s.kind && stone.names(s.value) {
+		if stone.covers(s) {
 			until = max(until, stone.Until.UnixNano())
 		}
 	}
@@ -180,6 +195,9 @@ func subjects(r row, owners map[string]string) iter.Seq[subject] {
 			if owner != "" && !yield(subject{SubjectOwner, owner}) {
 				return
 			}
+		}
+		if p := a.Str(event.KeyOwnerPseudonym); p != "" && !yield(subject{subjectPseudonym, p}) {
+			return
 		}
 		for _, key := range principalKeys {
 			if v := a.Str(key); v != "" && !yield(subject{SubjectPrincipal, v}) {

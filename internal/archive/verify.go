@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -28,6 +29,7 @@ type VerifyReport struct {
 	Blocks    int
 	Bytes     int64 // of blocks, read and hashed
 	Receipts  int
+	Lifted    int      // holds that were lifted
 	Keys      []string // ids of the keys that signed
 	Pending   int      // documents that are younger than the last digest
 	Problems  []Problem
@@ -181,6 +183,9 @@ func (v *verifier) document(ctx context.Context, o bucket.Object) error {
 	default:
 		v.report.Pending++
 	}
+	if err := v.lifting(o.Key, text); err != nil {
+		v.problem(ProblemChanged, o.Key, "cannot be read: %v", err)
+	}
 	if !strings.HasSuffix(o.Key, receiptSuffix) {
 		return nil
 	}
@@ -188,6 +193,21 @@ func (v *verifier) document(ctx context.Context, o bucket.Object) error {
 	if _, err := readReceipt(ctx, v.keys, o.Key); err != nil {
 		v.problem(ProblemSignature, o.Key, "%v", err)
 	}
+	return nil
+}
+
+// lifting takes up which hold a document took away.
+func (v *verifier) lifting(key string, text []byte) error {
+	id, ok := liftedHold(key)
+	if !ok {
+		return nil
+	}
+	var l Lifting
+	if err := json.Unmarshal(text, &l); err != nil {
+		return err
+	}
+	v.report.Lifted++
+	v.ledger.lifted[holdKey(id)] = l.Hold
 	return nil
 }
 

@@ -13,12 +13,14 @@ type ledger struct {
 	makers    map[string][]string        // commits that name a block
 	replaced  map[string]bool            // blocks that a replace-commit took back
 	chains    map[unit]map[uint64]string // replace-commits by generation
+	lifted    map[string]string          // by hold: the hash of the document that its lifting took away
 }
 
 func newLedger() *ledger {
 	return &ledger{
 		documents: make(map[string]DigestObject), blocks: make(map[string]DigestBlock), makers: make(map[string][]string),
 		replaced: make(map[string]bool), chains: make(map[unit]map[uint64]string),
+		lifted: make(map[string]string),
 	}
 }
 
@@ -50,11 +52,14 @@ func (l *ledger) ended(block string, now time.Time) bool {
 	return ok && !b.Until.After(now)
 }
 
-// explained reports whether the digests tell why a document is gone. Commits go when their blocks have; a lifted hold
-// goes at once, and who lifted it is not the archive's to know: it is told as missing only while Prove finds it lost.
+// explained reports whether the digests tell why a document is gone. Commits go when their blocks have, and a hold when
+// the lifting of this very document stands in its place.
 func (l *ledger) explained(key string, now time.Time) bool {
+	if strings.HasPrefix(key, holdPrefix) {
+		return l.lifted[key] != "" && l.lifted[key] == l.documents[key].SHA256
+	}
 	if !strings.HasPrefix(key, commitPrefix) {
-		return strings.HasPrefix(key, holdPrefix)
+		return false
 	}
 	if u, n, ok := parseReplaceKey(key); ok && l.later(u, n) != "" {
 		return true

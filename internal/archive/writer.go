@@ -90,14 +90,30 @@ func (w *Writer) WriteSegment(ctx context.Context, seq uint64, records iter.Seq[
 			return c, nil
 		}
 		key := commitKey(s.arrived, w.name, seq)
-		if done, err := w.stored(ctx, key, c); done != nil || err != nil {
-			return done, err
+		done, err := w.stored(ctx, key, c)
+		if done == nil && err == nil {
+			done, err = w.commit(ctx, key, s, c)
 		}
-		done, err := w.commit(ctx, key, s, c)
-		if done != nil || err != nil {
-			return done, err
+		if err != nil {
+			return nil, err
+		}
+		if done != nil {
+			return done, w.erasedSince(ctx, records, done, done.Erased < c.Erased)
 		}
 	}
+}
+
+// erasedSince looks, now that the commit stands, for those who were erased while it was put. more says that somebody
+// was since an earlier try put it.
+func (w *Writer) erasedSince(ctx context.Context, records iter.Seq[*event.Record], done *Commit, more bool) error {
+	late, err := w.erasures(ctx)
+	if err == nil && (late || more) {
+		err = w.settle(ctx, records, done)
+	}
+	if err != nil {
+		return fmt.Errorf("segment %d: %w", done.Segment, err)
+	}
+	return nil
 }
 
 // commit writes the blocks and puts the commit, unless someone was erased meanwhile: his tombstone stood before his
