@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/processor/redactionprocessor"
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/processor"
 
 	"github.com/keytrail/keytrail/internal/redact"
 	"github.com/keytrail/keytrail/processor/tokenownerprocessor"
@@ -70,20 +68,10 @@ func duelRules(all *redact.Set, n int, dir string) error {
 		name  string
 		batch plog.Logs
 	}{{"clean events of 29 attributes", clean}, {fmt.Sprintf("a secret in every %d. event", hitEvery), hits}} {
-		var failed error
-		through := func(p processor.Logs) func() int {
-			return func() int {
-				ld := plog.NewLogs()
-				load.batch.CopyTo(ld) // both change what they are given
-				failed = errors.Join(failed, p.ConsumeLogs(context.Background(), ld))
-				return ld.LogRecordCount()
-			}
+		what := fmt.Sprintf("2 %s, %d rules (peer: redaction)", load.name, n)
+		if err := rowThrough(what, ours, peer, load.batch); err != nil {
+			return err
 		}
-		a, b := duel(through(ours), through(peer))
-		if failed != nil {
-			return failed
-		}
-		row(fmt.Sprintf("2 %s, %d rules (peer: redaction)", load.name, n), "/s", a.rate, b.rate)
 	}
 	return nil
 }

@@ -160,7 +160,8 @@ func trailRecord(rnd *rand.Rand, at time.Time) *event.Record {
 	for i := range r.SpanID {
 		r.SpanID[i] = byte(rnd.Uint32())
 	}
-	r.Attrs = cleanEvent(n % 5000)
+	r.Attrs = cleanEvent(n % 40) // clients are of a few kinds
+	r.Attrs.Set(event.KeyPath, event.String(fmt.Sprintf("/v1/orders/%d", n)))
 	r.Attrs.Add(event.KeyFingerprint, event.String(trailToken(int(u*u*float64(*trailTokens)))))
 	r.Attrs.Add(event.KeyEventID, event.String(randomHex(rnd)))
 	r.Attrs.Add(event.KeyRequestID, event.String(randomHex(rnd)))

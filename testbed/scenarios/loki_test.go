@@ -162,7 +162,9 @@ func TestLokiThatLimitsTheRate(t *testing.T) {
 		left = left[r.Settled:]
 		if err != nil {
 			busy++
-			require.Equal(t, loki.CauseBusy, err.(*loki.PushError).Cause, err)
+			var refused *loki.PushError
+			require.ErrorAs(t, err, &refused)
+			require.Equal(t, loki.CauseBusy, refused.Cause, err)
 		}
 		return err
 	})

@@ -51,7 +51,7 @@ func TestKillWithTheArchiveOnS3(t *testing.T) {
 	require.Greater(t, l.count(), n*bodySize, "the load was real")
 	l.requireTrail(t, dir, "after the kills, journal and bucket", "--archive", location, "--journal", k.journal(), "--keyring", ring)
 	k.start()
-	l.until(t, 0)
+	k.delivers()
 	k.process.Stop()
 	l.requireTrail(t, dir, strconv.Itoa(n)+" kills, the bucket alone", "--archive", location, "--keyring", ring)
 	harness.NoLeakBelow(t, dir, l.token)
