@@ -41,7 +41,9 @@ func (v *Viewer) Refresh(ctx context.Context) error {
 }
 
 // Erased reports whether the record belongs to a subject that was erased.
-func (v *Viewer) Erased(r *event.Record) bool { return v.stones != nil && v.stones.drops(row{record: r}) }
+func (v *Viewer) Erased(r *event.Record) bool {
+	return v.stones != nil && v.stones.drops(row{record: r})
+}
 
 // View cuts r down to what the class keeps of it.
 func (v *Viewer) View(ctx context.Context, class string, r *event.Record) error {
