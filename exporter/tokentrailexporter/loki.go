@@ -137,7 +137,7 @@ func (l *lokiSink) add(ctx context.Context, payload []byte) error {
 	}
 	made := len(l.queue)
 	for _, class := range slices.Clone(l.record.Classes) {
-		if !slices.Contains(l.classes, class) {
+		if !slices.Contains(l.classes, class) || l.viewer.Ended(class, &l.record, time.Now()) {
 			continue
 		}
 		if err := l.record.Decode(payload); err != nil {

@@ -113,9 +113,12 @@ func TestLokiGetsItsClasses(t *testing.T) {
 	cfg := testConfig(t)
 	l := newFakeLoki(t, cfg)
 	r := start(t, cfg)
-	require.NoError(t, r.logs.ConsumeLogs(t.Context(), asLogs(request("a"), request("b", with(event.KeyStatus, event.Int(403))))))
+	late := request("late")
+	late.Time = time.Now().Add(-20 * 24 * time.Hour).UnixNano()
+	require.NoError(t, r.logs.ConsumeLogs(t.Context(), asLogs(request("a"), request("b", with(event.KeyStatus, event.Int(403))), late)))
 	r.stop()
-	require.Equal(t, map[string]int{"a full": 1, "a trail": 1, "b full": 1, "b trail": 1}, l.got(), "security stays in the archive")
+	require.Equal(t, map[string]int{"a full": 1, "a trail": 1, "b full": 1, "b trail": 1, "late trail": 1}, l.got(),
+		"security stays in the archive, and full keeps nothing of twenty days ago")
 	require.Equal(t, map[string]int{"b": 1}, archived(t, cfg, "security"))
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/keytrail/keytrail/internal/archive/bucket"
 	"github.com/keytrail/keytrail/internal/event"
@@ -43,6 +44,13 @@ func (v *Viewer) Refresh(ctx context.Context) error {
 // Erased reports whether the record belongs to a subject that was erased.
 func (v *Viewer) Erased(r *event.Record) bool {
 	return v.stones != nil && v.stones.drops(row{record: r})
+}
+
+// Ended reports whether the class keeps nothing of the day of r any more, so that no destination may get it as of that
+// class.
+func (v *Viewer) Ended(class string, r *event.Record, now time.Time) bool {
+	w, ok := v.views[class]
+	return ok && w.class.ended(dayOf(r.Time), now)
 }
 
 // View cuts r down to what the class keeps of it.
