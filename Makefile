@@ -39,7 +39,7 @@ $(BIN)/servers/%: testbed/servers/%/go.mod
 	cd testbed/servers/$* && go build -ldflags '-s -w' -o $(CURDIR)/$@ $$(sed -n 's/^tool //p' go.mod)
 
 testbed/duckdb/node_modules: testbed/duckdb/package-lock.json
-	cd $(@D) && npm ci --prefer-offline --no-audit --no-fund --silent
+	cd $(@D) && npm install --no-save --prefer-offline --no-audit --no-fund --silent # not `ci`: it wants the packages of all platforms
 	@touch $@
 
 test: lint build servers ## everything: lint, unit, golden, fuzz seeds, race detector, scenarios with the real binary
