@@ -121,7 +121,7 @@ func (b *block) fetch(leaves []int, rows []run) error {
 		}
 		md := b.columns[leaf]
 		if md.DictionaryPageOffset > 0 {
-			want = append(want, extent{md.DictionaryPageOffset, md.DataPageOffset + readAhead})
+			want = append(want, b.src.page(md.DictionaryPageOffset, md.DataPageOffset-md.DictionaryPageOffset))
 		}
 		oi, err := b.chunks[leaf].OffsetIndex()
 		if err != nil {
@@ -129,7 +129,7 @@ func (b *block) fetch(leaves []int, rows []run) error {
 		}
 		for p := range oi.NumPages() {
 			if first, end := b.pageRows(oi, p); overlap(rows, first, end) {
-				want = append(want, extent{oi.Offset(p), oi.Offset(p) + oi.CompressedPageSize(p) + readAhead})
+				want = append(want, b.src.page(oi.Offset(p), oi.CompressedPageSize(p)))
 			}
 		}
 	}

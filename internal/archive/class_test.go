@@ -67,7 +67,8 @@ func TestAListNamesWhatIsKept(t *testing.T) {
 	for _, a := range r.Attrs {
 		keys = append(keys, a.Key)
 	}
-	assert.Equal(t, []string{"url.path", "kong.latency.proxy"}, keys)
+	assert.Equal(t, []string{event.KeyEventID, "url.path", "kong.latency.proxy", event.KeyFingerprint}, keys,
+		"what is listed, and what the frame of every row has")
 	assert.NotZero(t, r.TraceID)
 	assert.Zero(t, r.SpanID)
 	assert.Empty(t, r.Resource)

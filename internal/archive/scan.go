@@ -184,6 +184,7 @@ func (r *Report) add(o *Report) {
 	r.Files += o.Files
 	r.Skipped += o.Skipped
 	r.Bytes += o.Bytes
+	r.Pages += o.Pages
 	r.Requests += o.Requests
 	for _, class := range o.Blind {
 		if !slices.Contains(r.Blind, class) {
@@ -222,6 +223,7 @@ func (sc *scan) block(v *view) (err error) {
 	src := &source{ctx: sc.ctx, bucket: sc.query.reader.bucket, key: f.Key, size: f.Size}
 	defer func() {
 		sc.report.Bytes += src.bytes
+		sc.report.Pages += src.needed()
 		sc.report.Requests += src.gets
 	}()
 	for i := range needles {

@@ -27,6 +27,7 @@ type Report struct {
 	Skipped    int      // of them, those that the commit or a bloom filter ruled out
 	Rows       int64    // rows yielded
 	Bytes      int64    // bytes read of blocks
+	Pages      int64    // of them, those of the pages that hold what was looked for; the rest is indexes and gaps
 	Requests   int64    // requests for them
 	Unreadable []error  // commits (*CommitError) and blocks (*BlockError) that could not be read
 	Blind      []string // classes in the period that do not keep what was selected by

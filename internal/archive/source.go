@@ -16,9 +16,11 @@ import (
 const (
 	// wholeFile is the size up to which a block is fetched in one request: a second one costs more than the bytes.
 	wholeFile = 128 << 10
-	// gapBytes that lie between two wanted ranges may be read along with them rather than asked around, and all gaps
-	// together may be as much as what is wanted and a little: a search reads at most about twice what it needs.
-	gapBytes, littleGap = 256 << 10, 64 << 10
+	// gapBytes that lie between two wanted ranges may be read along with them rather than asked around.
+	gapBytes = 256 << 10
+	// indexAllowance bounds all gaps of a block together: with its indexes a search reads at most this and twice the
+	// pages that it needs.
+	indexAllowance = 128 << 10
 	// readAhead is the buffer of the page reader, which reads up to that much past a page.
 	readAhead = 512
 	// fetchers ask for ranges of one block side by side.
@@ -32,9 +34,10 @@ type source struct {
 	bucket bucket.Bucket
 	key    string
 	size   int64
-	parts  []part // sorted by begin and by end: none lies within another
-	bytes  int64  // fetched so far
-	gets   int64  // requests so far
+	parts  []part          // sorted by begin and by end: none lies within another
+	bytes  int64           // fetched so far
+	gets   int64           // requests so far
+	pages  map[int64]int64 // size by offset of the pages that were asked for: what a perfect fetch would read
 
 	local io.ReaderAt // where the object's bytes are at hand, and nothing is fetched
 }
@@ -103,6 +106,23 @@ func (s *source) request(off, n int64) ([]byte, error) {
 	return b, nil
 }
 
+// page asks for a page of a column: the library reads a little past it.
+func (s *source) page(off, size int64) extent {
+	if s.pages == nil {
+		s.pages = make(map[int64]int64)
+	}
+	s.pages[off] = size
+	return extent{off, off + size + readAhead}
+}
+
+// needed is the size of the pages that were asked for.
+func (s *source) needed() (n int64) {
+	for _, size := range s.pages {
+		n += size
+	}
+	return n
+}
+
 // extent is a range of bytes [from, to).
 type extent struct{ from, to int64 }
 
@@ -111,7 +131,8 @@ func (s *source) fetch(want []extent) error {
 	if s.local != nil {
 		return nil
 	}
-	want = slices.DeleteFunc(join(s.clip(want)), func(e extent) bool { return s.held(e.from, e.to-e.from) != nil })
+	want = s.clip(want)
+	want = slices.DeleteFunc(join(want, s.spare(want)), func(e extent) bool { return s.held(e.from, e.to-e.from) != nil })
 	parts := make([]part, len(want))
 	errs := make([]error, len(want))
 	slots := make(chan struct{}, fetchers)
@@ -138,7 +159,7 @@ func (s *source) fetch(want []extent) error {
 	return nil
 }
 
-// clip cuts the ranges to the object and leaves out what is held.
+// clip sorts the ranges, cuts them to the object and leaves out what is held.
 func (s *source) clip(want []extent) []extent {
 	var out []extent
 	for _, e := range want {
@@ -147,33 +168,39 @@ func (s *source) clip(want []extent) []extent {
 			out = append(out, e)
 		}
 	}
+	slices.SortFunc(out, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
 	return out
 }
 
-// join makes one range of those that overlap, and of those with small gaps between them, the smallest gaps first, as
-// long as the gaps together are not more than what is wanted.
-func join(want []extent) []extent {
-	slices.SortFunc(want, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
-	merged := joinAt(want, func(gap int64) bool { return gap <= 0 })
-	var gaps []int64
-	allowed := int64(0)
-	for i, e := range merged {
-		allowed += e.to - e.from
-		if i > 0 {
-			gaps = append(gaps, e.from-merged[i-1].to)
-		}
+// spare is how much may be read for nothing: more than that costs more than the requests that it saves.
+func (s *source) spare(want []extent) int64 {
+	spare := 2*s.needed() + indexAllowance - s.bytes
+	for _, e := range joinAt(want, touching) {
+		spare -= e.to - e.from
 	}
-	allowed += littleGap
+	return max(spare, 0)
+}
+
+// join makes one range of neighbours that overlap, and of those with small gaps between them, the smallest gaps first,
+// as long as all of them together are not more than spare.
+func join(want []extent, spare int64) []extent {
+	merged := joinAt(want, touching)
+	var gaps []int64
+	for i, e := range merged[min(1, len(merged)):] {
+		gaps = append(gaps, e.from-merged[i].to)
+	}
 	slices.Sort(gaps)
 	widest := int64(0)
 	for _, g := range gaps {
-		if allowed -= g; allowed < 0 || g > gapBytes {
+		if spare -= g; spare < 0 || g > gapBytes {
 			break
 		}
 		widest = g
 	}
 	return joinAt(merged, func(gap int64) bool { return gap <= widest })
 }
+
+func touching(gap int64) bool { return gap <= 0 }
 
 // joinAt joins neighbours, sorted by their begin, where close says that the gap between them is small enough.
 func joinAt(sorted []extent, close func(gap int64) bool) []extent {

@@ -66,8 +66,11 @@ func (v *view) keeps(key string) bool {
 	return v.lists(key)
 }
 
+// frameKeys are attributes that the frame of every row has: no class can be without them.
+var frameKeys = keySet(event.KeyFingerprint, event.KeyEventID)
+
 func (v *view) lists(key string) bool {
-	if v.all || v.keys[key] || (v.skeleton && event.Skeleton(key)) {
+	if v.all || frameKeys[key] || v.keys[key] || (v.skeleton && event.Skeleton(key)) {
 		return true
 	}
 	return slices.ContainsFunc(v.prefixes, func(p string) bool { return strings.HasPrefix(key, p) })

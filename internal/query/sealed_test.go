@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,15 +30,16 @@ func TestASealedJournalIsSearchedWithItsKeys(t *testing.T) {
 	where := filepath.Join(dir, "journal")
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "archive"), 0o700))
 	old, now := keyOf(t, 1), keyOf(t, 2)
-	seals := old
+	var seals atomic.Pointer[seal.Key]
+	seals.Store(old)
 	j, err := journal.Open(journal.Options{
 		Dir: where, SegmentSize: 1 << 20, MaxSize: 32 << 20, Destinations: []journal.Destination{{Name: "archive", Required: true}},
-		Keys: func() (seal.Keys, error) { return seal.Keys{seals, old}, nil },
+		Keys: func() (seal.Keys, error) { return seal.Keys{seals.Load(), old}, nil },
 	})
 	require.NoError(t, err)
 	for n := range 4 {
 		require.NoError(t, j.Append(context.Background(), [][]byte{request(n, alice).Append(nil)}))
-		seals = now
+		seals.Store(now)
 		require.NoError(t, j.Rotate())
 	}
 	require.NoError(t, j.Close())

@@ -27,7 +27,7 @@ type part struct {
 var verbose bool
 
 func main() {
-	only := flag.String("only", "", "comma-separated parts to run: receiver, processor, rules, fingerprint, owners, reload, corpus, whole, latency, capture, trail (default: all)")
+	only := flag.String("only", "", "comma-separated parts to run: receiver, processor, rules, fingerprint, owners, reload, corpus, whole, latency, capture, erase, journal, size, trail (default: all)")
 	serve := flag.String("serve-empty", "", "only serve the empty handler of the peers on this address")
 	flag.BoolVar(&verbose, "v", false, "print what totals are made of: in the corpus, each rule")
 	flag.Parse()
@@ -39,7 +39,7 @@ func main() {
 	fmt.Printf("%-58s %14s %14s %8s\n", "", "ours", "peer", "ratio")
 	for _, p := range []part{
 		{"processor", benchProcessor}, {"rules", benchRules}, {"fingerprint", benchFingerprint}, {"owners", benchOwners}, {"reload", benchReload}, {"corpus", benchCorpus}, {"whole", benchWhole}, {"receiver", benchReceiver}, {"latency", benchLatency}, {"capture", benchCapture}, {"erase", benchErase},
-		{"trail", benchTrail},
+		{"journal", benchJournal}, {"size", benchSize}, {"trail", benchTrail},
 	} {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), p.name) {
 			continue

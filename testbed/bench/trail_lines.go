@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,11 +38,28 @@ func (s *slow) GetRange(ctx context.Context, key string, off, n int64) ([]byte, 
 // linePrefix is where the peer's objects stand, out of the archive's sight.
 const linePrefix = "json/"
 
-// putLines writes records as other exporters do: JSON lines, gzip, by day.
-func putLines(ctx context.Context, b bucket.Bucket, day time.Time, n uint64, records []*event.Record) error {
+// fillLines writes every day as other exporters do: JSON lines in gzip objects, by day. Nobody who reads them looks at
+// what differs from day to day, so the objects of the first stand for all.
+func fillLines(ctx context.Context, b bucket.Bucket, s *dayShape, first time.Time) error {
+	for n, places := range s.segments(false) {
+		object, err := jsonLines(s.records(first, places))
+		if err != nil {
+			return err
+		}
+		for d := range *trailDays {
+			key := fmt.Sprintf("%sdt=%s/%06d.json.gz", linePrefix, trailDay(first, d).Format(time.DateOnly), n)
+			if err := b.Put(ctx, key, bytes.NewReader(object), int64(len(object)), bucket.PutOptions{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func jsonLines(records iter.Seq[*event.Record]) ([]byte, error) {
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
-	for _, r := range records {
+	for r := range records {
 		line := map[string]json.RawMessage{"time": json.RawMessage(fmt.Sprint(r.Time))}
 		for _, a := range r.Attrs {
 			line[a.Key] = a.Value.AppendJSON(nil)
@@ -50,15 +68,12 @@ func putLines(ctx context.Context, b bucket.Bucket, day time.Time, n uint64, rec
 		line["span_id"] = fmt.Appendf(nil, `"%x"`, r.SpanID)
 		text, err := json.Marshal(line)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		_, _ = z.Write(append(text, '\n')) // a buffer takes everything
 	}
-	if err := z.Close(); err != nil {
-		return err
-	}
-	key := fmt.Sprintf("%sdt=%s/%06d.json.gz", linePrefix, day.Format(time.DateOnly), n)
-	return b.Put(ctx, key, bytes.NewReader(out.Bytes()), int64(out.Len()), bucket.PutOptions{})
+	err := z.Close()
+	return out.Bytes(), err
 }
 
 // lineReaders is how many objects the peer reads at once, as many as a search of ours.

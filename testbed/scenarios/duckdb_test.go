@@ -20,14 +20,14 @@ import (
 	"github.com/keytrail/keytrail/internal/event"
 )
 
-// duckdbHome holds query.mjs and, after npm ci, DuckDB's Node package beside it.
+// duckdbHome holds query.mjs and, after `make servers`, DuckDB's Node package beside it.
 const duckdbHome = "../duckdb"
 
 // duckdb runs a query and returns its rows, numbers and times as text where JSON has none for them.
 func duckdb(t *testing.T, sql string) []map[string]any {
 	t.Helper()
 	_, err := os.Stat(filepath.Join(duckdbHome, "node_modules"))
-	require.NoError(t, err, "npm ci in testbed/duckdb installs it")
+	require.NoError(t, err, "make servers installs it")
 	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(duckdbHome, "query.mjs"), sql)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
