@@ -76,7 +76,9 @@ func TestTroublesOfLokiUnderLoad(t *testing.T) {
 	require.NoError(t, err)
 	for _, class := range []string{"full", "trail"} {
 		harness.Eventually(t, 60*time.Second, "Loki has caught up with class "+class, func() error {
-			if got := lokiCount(t, s, `{retention_class="`+class+`"}`); got != len(seen) {
+			got := lokiCount(t, s, `{retention_class="`+class+`"}`)
+			t.Logf("class %s: %d entries of %d events", class, got, len(seen)) // more than one each is known, docs/loki.md
+			if got < len(seen) {
 				return fmt.Errorf("%d entries of %d events", got, len(seen))
 			}
 			return nil
