@@ -67,7 +67,7 @@ func (f *faultyBucket) GetRange(ctx context.Context, key string, off, n int64) (
 	return f.Bucket.GetRange(ctx, key, off, n)
 }
 
-// simulated is a clock on which waiting costs a millisecond.
+// simulated is a clock on which any wait is over soon.
 type simulated struct {
 	mu     sync.Mutex
 	waited time.Duration
@@ -77,7 +77,7 @@ func (s *simulated) after(d time.Duration) <-chan time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waited += d
-	return time.After(time.Millisecond)
+	return time.After(10 * time.Millisecond)
 }
 
 func (s *simulated) total() time.Duration {
@@ -218,6 +218,8 @@ func TestACorruptSegmentIsQuarantined(t *testing.T) {
 		require.NoError(t, r.rotate())
 		corruptTail(t, cfg)
 		require.NoError(t, r.logs.ConsumeLogs(t.Context(), asLogs(request("c"))))
+		before := r.sum("delivery_failures", "")
+		eventually(t, func() bool { return r.sum("delivery_failures", "") > before+1 }, "an attempt that began after the damage")
 		f.heal()
 		eventually(t, func() bool { return r.sum("journal_quarantined", "") == 1 }, "found")
 		r.stop()

@@ -107,7 +107,7 @@ func (r *rig) stop() {
 // eventually waits for what a goroutine of the exporter does.
 func eventually(t testing.TB, ok func() bool, what string) {
 	t.Helper()
-	require.Eventually(t, ok, 20*time.Second, 5*time.Millisecond, what)
+	require.Eventually(t, ok, time.Minute, 10*time.Millisecond, what)
 }
 
 // request is a sealed API request with its own id.

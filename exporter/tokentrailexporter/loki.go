@@ -32,6 +32,7 @@ type lokiSink struct {
 	viewer  *archive.Viewer // nil until the archive can be opened
 	classes []string        // those that Loki takes
 
+	moved   bool         // something was settled durably since the start: nothing before it can be in doubt
 	seq     uint64       // the segment in work
 	through int64        // its offset up to which records became entries
 	queue   []loki.Entry // of them, those not settled yet
@@ -76,8 +77,8 @@ type lokiRefusal struct {
 	after time.Duration
 }
 
-// write sends the records of one segment. What an attempt had settled the next one leaves out; what it had sent
-// without an answer is sent again, and is the same to Loki.
+// write sends the records of one segment. What an attempt had settled the next one leaves out; of what it had sent
+// without an answer Loki is asked what it has.
 func (l *lokiSink) write(ctx context.Context, seg *journal.Segment) error {
 	if l.seq != seg.Seq() {
 		l.seq, l.through, l.queue = seg.Seq(), 0, l.queue[:0]
@@ -89,7 +90,7 @@ func (l *lokiSink) write(ctx context.Context, seg *journal.Segment) error {
 		return err
 	}
 	if l.through >= seg.Bytes() { // that was its end, and the file may be gone
-		return l.t.journal.Commit(destinationLoki, seg.Seq())
+		return l.commit(seg)
 	}
 	for payload, err := range seg.Records() {
 		if errors.Is(err, journal.ErrDamaged) {
@@ -114,7 +115,24 @@ func (l *lokiSink) write(ctx context.Context, seg *journal.Segment) error {
 	if err := l.flush(ctx, seg); err != nil {
 		return err
 	}
-	return l.t.journal.Commit(destinationLoki, seg.Seq())
+	return l.commit(seg)
+}
+
+// commit ends a segment. Unless the journal has let go of it meanwhile: then it comes again, from the blocks.
+func (l *lokiSink) commit(seg *journal.Segment) error {
+	if err := l.t.journal.Commit(destinationLoki, seg.Seq()); err != nil {
+		return err
+	}
+	if _, behind := l.t.journal.Gap(destinationLoki); !behind {
+		l.passed()
+	}
+	return nil
+}
+
+// passed says that what was settled so far cannot come again.
+func (l *lokiSink) passed() {
+	l.moved = true
+	l.client.Forget()
 }
 
 // ready opens what the entries are made with and takes up new erasures.
@@ -162,17 +180,22 @@ func (l *lokiSink) flush(ctx context.Context, seg *journal.Segment) error {
 	if err != nil {
 		return err
 	}
+	l.moved = true
 	return l.t.journal.Advance(destinationLoki, seg.Seq(), l.through)
 }
 
 // push sends entries, counts what became of them and returns how many need no further attempt.
 func (l *lokiSink) push(ctx context.Context, entries []loki.Entry) (settled int, err error) {
+	if !l.moved { // a process that was killed may have sent them
+		l.client.Suspect(entries)
+	}
 	r, err := l.client.Push(ctx, entries)
 	tel := l.t.tel
 	tel.ExporterTokenTrailDeliveredRecords.Add(ctx, int64(r.Delivered), metric.WithAttributeSet(destinationSet(destinationLoki)))
 	for reason, n := range r.Rejected {
 		tel.ExporterTokenTrailRefusedEntries.Add(ctx, int64(n), metric.WithAttributeSet(outcomeSet(destinationLoki, string(reason))))
 	}
+	tel.ExporterTokenTrailLokiUncheckedEntries.Add(ctx, int64(r.Unchecked))
 	tel.ExporterTokenTrailLokiCutFields.Add(ctx, int64(r.Cut))
 	tel.ExporterTokenTrailLokiOverflowEntries.Add(ctx, int64(r.Overflow))
 	if refused, ok := errors.AsType[*loki.PushError](err); ok {
@@ -201,9 +224,14 @@ func (l *lokiSink) fill(ctx context.Context, gap journal.Gap) error {
 			if err := l.t.journal.Fill(destinationLoki, f.Segment); err != nil {
 				return err
 			}
+			l.passed()
 		}
 	}
-	return l.t.journal.Fill(destinationLoki, gap.To)
+	if err := l.t.journal.Fill(destinationLoki, gap.To); err != nil {
+		return err
+	}
+	l.passed()
+	return nil
 }
 
 // fillFrom sends the events of one block. One of a segment is sorted first, since Loki takes only what is not too far

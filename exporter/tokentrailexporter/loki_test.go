@@ -17,23 +17,26 @@ import (
 	"go.opentelemetry.io/collector/config/configoptional"
 
 	"github.com/keytrail/keytrail/internal/event"
+	"github.com/keytrail/keytrail/internal/loki/lokitest"
 )
 
-// fakeLoki keeps entries as Loki does: one that equals another is that one.
+// fakeLoki takes entries, unless it is told to answer otherwise. One that it is sent twice stands twice.
 type fakeLoki struct {
 	*httptest.Server
+	lokitest.Store
 	mu     sync.Mutex
-	answer int            // the status of the next answers; 0 takes everything
-	text   string         // its body
-	seen   map[string]int // event ids with class, by how many different entries there are of each
-	whole  map[string]bool
-	order  []string // event ids of class full as they first came
+	answer int    // the status of the next answers; 0 takes everything
+	text   string // its body
+	keeps  bool   // it takes them all the same
 }
 
 func newFakeLoki(t *testing.T, cfg *Config) *fakeLoki {
 	t.Helper()
-	l := &fakeLoki{seen: map[string]int{}, whole: map[string]bool{}}
-	l.Server = httptest.NewServer(http.HandlerFunc(l.push))
+	l := &fakeLoki{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /loki/api/v1/push", l.push)
+	mux.Handle("GET /loki/api/v1/query_range", &l.Store)
+	l.Server = httptest.NewServer(mux)
 	t.Cleanup(l.Close)
 	c := defaultLokiConfig()
 	c.Endpoint = l.URL
@@ -50,7 +53,7 @@ func (l *fakeLoki) set(status int, text string) {
 func (l *fakeLoki) push(w http.ResponseWriter, req *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.answer != 0 && l.answer != http.StatusBadRequest {
+	if l.answer != 0 && !l.keeps {
 		w.WriteHeader(l.answer)
 		_, _ = io.WriteString(w, l.text)
 		return
@@ -67,11 +70,7 @@ func (l *fakeLoki) push(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	for _, s := range p.Streams {
-		for _, e := range s.Entries {
-			l.take(s.Labels, e)
-		}
-	}
+	l.Take(p)
 	if l.answer != 0 {
 		w.WriteHeader(l.answer)
 		_, _ = io.WriteString(w, l.text)
@@ -80,32 +79,28 @@ func (l *fakeLoki) push(w http.ResponseWriter, req *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (l *fakeLoki) take(labels string, e push.Entry) {
-	text := fmt.Sprint(labels, e.Timestamp.UnixNano(), e.Line, e.StructuredMetadata)
-	if l.whole[text] {
-		return
-	}
-	l.whole[text] = true
-	for _, m := range e.StructuredMetadata {
-		if m.Name == "keytrail_event_id" {
-			class := "trail"
-			if strings.Contains(labels, `"full"`) {
-				class = "full"
-				l.order = append(l.order, m.Value)
-			}
-			l.seen[m.Value+" "+class]++
-		}
-	}
-}
-
+// got is how often each event stands in each class.
 func (l *fakeLoki) got() map[string]int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	m := make(map[string]int, len(l.seen))
-	for k, v := range l.seen {
-		m[k] = v
+	m := make(map[string]int)
+	for _, e := range l.Entries() {
+		class := "trail"
+		if strings.Contains(e.Labels, `"full"`) {
+			class = "full"
+		}
+		m[e.ID()+" "+class]++
 	}
 	return m
+}
+
+// order is the events of class full as they came.
+func (l *fakeLoki) order() []string {
+	var ids []string
+	for _, e := range l.Entries() {
+		if strings.Contains(e.Labels, `"full"`) {
+			ids = append(ids, e.ID())
+		}
+	}
+	return ids
 }
 
 // Loki gets the classes that name it, in the view of each.
@@ -200,6 +195,48 @@ func TestLokiCatchesUpFromTheBlocks(t *testing.T) {
 	r = start(t, &again)
 	eventually(t, func() bool { return r.sum("pending_records", "loki") == 0 && len(l.got()) == len(want) }, "caught up")
 	r.stop()
-	require.Equal(t, want, l.got(), "each entry once: those of blocks equal those of the journal")
-	require.Equal(t, order, l.order)
+	require.Equal(t, want, l.got(), "each entry once")
+	require.Equal(t, order, l.order())
+}
+
+// Loki takes part of a segment and is gone before it says so; the journal lets go of the segment, or the process ends.
+// Either way Loki has each entry once in the end.
+func TestLokiGetsNothingTwice(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		cfg := testConfig(t)
+		l := newFakeLoki(t, cfg)
+		l.set(http.StatusServiceUnavailable, "taken all the same")
+		l.keeps = true
+		cfg.after = (&simulated{}).after
+		r := start(t, cfg)
+		want := map[string]int{}
+		send := func(n int) {
+			for range n {
+				id := fmt.Sprintf("event %03d", len(want)/2)
+				e := request(id, with("kong.pad", event.String(strings.Repeat("x", 6000))))
+				eventually(t, func() bool { return r.logs.ConsumeLogs(t.Context(), asLogs(e)) == nil }, "taken")
+				want[id+" full"], want[id+" trail"] = 1, 1
+			}
+		}
+		send(20)
+		require.NoError(t, r.rotate())
+		eventually(t, func() bool { return len(l.got()) == len(want) }, "the first segment stands, and nobody knows")
+		if restart {
+			r.stop()
+			again := *cfg
+			r = start(t, &again)
+		}
+		l.mu.Lock()
+		l.keeps = false
+		l.mu.Unlock()
+		send(300) // more than the journal keeps for Loki
+		require.NoError(t, r.rotate())
+		eventually(t, func() bool { return r.sum("pending_records", "archive") == 0 }, "the archive has all")
+		require.Positive(t, r.sum("skipped_records", "loki"))
+		l.set(0, "")
+		eventually(t, func() bool { return r.sum("pending_records", "loki") == 0 && len(l.got()) == len(want) }, "caught up")
+		r.stop()
+		require.Equal(t, want, l.got(), "each entry once")
+		require.Zero(t, r.sum("loki_unchecked_entries", ""))
+	}
 }

@@ -57,6 +57,9 @@ type encoder struct {
 	text    []byte // holds the bytes of the batch's values
 }
 
+// compression is shared by all files: its encoders have megabytes of tables, and are kept for the next file.
+var compression = &zstd.Codec{Level: zstd.SpeedDefault}
+
 // newEncoder starts a file that goes to out, by way of buffers of the pool. A bloom filter is made for the columns that
 // have any value: an empty one would take the room of a full one.
 func newEncoder(out io.Writer, pool parquet.BufferPool, has func(*column) bool) *encoder {
@@ -72,7 +75,7 @@ func newEncoder(out io.Writer, pool parquet.BufferPool, has func(*column) bool) 
 		}
 	}
 	e.writer = parquet.NewGenericWriter[any](out, schema,
-		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
+		parquet.Compression(compression),
 		parquet.DataPageVersion(1), // with PLAIN text: what the oldest readers in use can open
 		parquet.PageBufferSize(pageBytes),
 		parquet.MaxRowsPerRowGroup(1<<40), // one row group: one probe and one index for each file

@@ -2,6 +2,7 @@ package loki
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -16,6 +17,7 @@ type Client struct {
 	config  Config
 	http    *http.Client
 	streams *streams
+	ledger  ledger
 	batch   atomic.Int64 // bytes of a batch now: shrinks while Loki is busy, grows back with each success
 	now     func() time.Time
 }
@@ -38,17 +40,28 @@ func NewClient(c Config, hc *http.Client) (*Client, error) {
 }
 
 // Push sends entries in order and says what became of them. The error is a *PushError, or the context's: entries
-// beyond Result.Settled are to be sent again. Those before it may stand in Loki twice on the wire and once in a query.
+// beyond Result.Settled are to be sent again. What an attempt may have left in Loki is asked for before the next one,
+// and what is known to stand there is not sent again until Forget.
 func (c *Client) Push(ctx context.Context, entries []Entry) (Result, error) {
 	var r Result
+	if err := c.resolve(ctx, &r); err != nil {
+		r.Retry = true
+		return r, err
+	}
 	for len(entries) > 0 {
 		n := prefix(entries, int(c.batch.Load()))
-		t, err := c.pushBatch(ctx, entries[:n])
+		batch := c.ledger.missing(entries[:n])
+		t, err := c.pushBatch(ctx, batch)
 		if err != nil {
+			if t.mayStand(err) {
+				c.Suspect(batch)
+			}
 			r.Retry, r.After = true, t.after
 			return r, err
 		}
-		t.settle(&r, entries[:n])
+		c.ledger.add(batch)
+		r.Settled += n
+		t.settle(&r, batch)
 		entries = entries[n:]
 	}
 	return r, nil
@@ -60,11 +73,17 @@ type tally struct {
 	delivered int
 	rejected  Result
 	overflow  int
+	posts     int // requests made of it
 	after     time.Duration
 }
 
+// mayStand reports whether Loki may hold some of a batch that failed with err.
+func (t *tally) mayStand(err error) bool {
+	failed, ok := errors.AsType[*PushError](err)
+	return t.posts > 1 || !ok || (failed.Cause != CauseMisconfigured && !notSent(err))
+}
+
 func (t *tally) settle(r *Result, batch []Entry) {
-	r.Settled += len(batch)
 	r.Delivered += t.delivered
 	r.Overflow += t.overflow
 	for reason, n := range t.rejected.Rejected {
@@ -106,6 +125,7 @@ func (c *Client) send(ctx context.Context, tenant string, streams []stream, t *t
 	if err != nil {
 		return fmt.Errorf("loki: %w", err)
 	}
+	t.posts++
 	a, err := c.post(ctx, tenant, body)
 	if err != nil {
 		return err
@@ -147,12 +167,12 @@ func (c *Client) sendHalves(ctx context.Context, tenant string, streams []stream
 }
 
 // partial counts what a 400 refuses; Loki has stored the rest. An answer that does not tell of every stream of the
-// request is asked for again, stream by stream: what was stored then is not stored twice, and the count is exact.
+// request is asked for again, stream by stream, without what was stored then, so that the count is exact.
 func (c *Client) partial(ctx context.Context, tenant string, streams []stream, a answer, t *tally) error {
 	refused, known := refusals(a.text)
 	if !known && len(streams) > 1 {
-		for i := range streams {
-			if err := c.send(ctx, tenant, streams[i:i+1], t); err != nil {
+		for _, s := range c.unheld(ctx, streams, t) {
+			if err := c.send(ctx, tenant, []stream{s}, t); err != nil {
 				return err
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,14 +18,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/keytrail/keytrail/internal/event"
+	"github.com/keytrail/keytrail/internal/loki/lokitest"
 )
 
-// server answers each push as told and remembers what it was sent.
+// server answers each push as told and remembers what it was sent, and which entries it took.
 type server struct {
 	*httptest.Server
-	mu   sync.Mutex
-	got  []push.PushRequest
-	seen []http.Header
+	mu    sync.Mutex
+	got   []push.PushRequest
+	seen  []http.Header
+	taken lokitest.Store
+	deny  atomic.Int64 // the status of its answers to questions; 0 answers them
 }
 
 type reply struct {
@@ -38,6 +42,14 @@ func serve(t *testing.T, f func(req push.PushRequest) reply) (*server, *Client) 
 	t.Helper()
 	s := &server{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/loki/api/v1/query_range" {
+			if status := int(s.deny.Load()); status != 0 {
+				w.WriteHeader(status)
+				return
+			}
+			s.taken.ServeHTTP(w, r)
+			return
+		}
 		b, err := io.ReadAll(r.Body)
 		if err == nil {
 			b, err = s2.Decode(nil, b)
@@ -53,6 +65,9 @@ func serve(t *testing.T, f func(req push.PushRequest) reply) (*server, *Client) 
 		a := f(req)
 		if a.after != "" {
 			w.Header().Set("Retry-After", a.after)
+		}
+		if a.status == http.StatusNoContent {
+			s.taken.Take(req)
 		}
 		w.WriteHeader(a.status)
 		_, _ = io.WriteString(w, a.body)

@@ -6,8 +6,8 @@
 // retention_class and fp_shard, the last one a 64th of all fingerprints, so that a search for one token reads a 64th of
 // the chunks. Everything else is structured metadata: Loki does not index it, and a million tokens cost no stream.
 //
-// An entry is a function of its record alone. Loki drops an entry that equals one it has (same labels, time, line and
-// metadata), so a batch may be sent again after any failure, and is.
+// An entry is a function of its record alone. Loki drops one that equals an entry of the block it is filling, and no
+// other, so a batch is sent again after any failure, but without what Loki says it has (ledger).
 //
 // The package also writes the part of Loki's configuration that keeps a class as long as it promises, and asks Loki to
 // delete what an erasure removes. It knows nothing of the Collector: whoever makes the http.Client decides about TLS and

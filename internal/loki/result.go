@@ -30,6 +30,8 @@ type Result struct {
 	Rejected  map[Reason]int
 	Cut       int // fields left out of the settled entries' metadata
 	Overflow  int // settled entries that stand under the service "other", since the cap on streams was reached
+	// Unchecked counts entries that may stand in Loki and are sent again all the same, since it did not say.
+	Unchecked int
 	// Retry says that what lies beyond Settled is to be sent again, not before After has passed.
 	Retry bool
 	After time.Duration

@@ -77,13 +77,13 @@ func TestTroublesOfLokiUnderLoad(t *testing.T) {
 	for _, class := range []string{"full", "trail"} {
 		harness.Eventually(t, 60*time.Second, "Loki has caught up with class "+class, func() error {
 			got := lokiCount(t, s, `{retention_class="`+class+`"}`)
-			t.Logf("class %s: %d entries of %d events", class, got, len(seen)) // more than one each is known, docs/loki.md
-			if got < len(seen) {
+			if got != len(seen) {
 				return fmt.Errorf("%d entries of %d events", got, len(seen))
 			}
 			return nil
 		})
 	}
+	require.Zero(t, k.metric("loki_unchecked_entries"), "Loki said each time what it has")
 	require.Zero(t, lokiCount(t, s, `{retention_class="security"}`), "it goes to the archive alone")
 	t.Logf("%d events, as many entries in each of two classes, %v records made up for from the blocks", len(seen), k.metric("skipped_records", "destination", "loki"))
 	k.process.Stop()

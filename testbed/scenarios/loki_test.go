@@ -227,3 +227,43 @@ schema_config: {configs: [{from: "2024-01-01", store: tsdb, object_store: filesy
 	out, err := exec.Command(harness.ServerBin(t, "loki"), "-config.file="+path, "-verify-config").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
+
+// Loki takes a batch, and its answer is lost. It drops what equals an entry of the block it is filling, and of a larger
+// batch keeps the rest twice; so it is asked what it has. Where it cannot be asked, that is counted.
+func TestLokiIsAskedWhatItHas(t *testing.T) {
+	const n = 6000
+	for _, closed := range []bool{false, true} {
+		s := harness.Loki(t, "limits_config: {ingestion_rate_mb: 64, ingestion_burst_size_mb: 64}\ningester: {chunk_idle_period: 10m}")
+		way := harness.Faults(t, s.Address)
+		lost := false
+		way.Each(func(r *http.Request) *harness.Fault {
+			switch {
+			case r.Method == http.MethodPost && !lost:
+				lost = true
+				return &harness.Fault{After: true, Status: http.StatusBadGateway}
+			case r.Method == http.MethodGet && closed:
+				return &harness.Fault{Status: http.StatusForbidden}
+			}
+			return nil
+		})
+		client := lokiClient(t, s, func(c *loki.Config) { c.Endpoint = way.URL("") })
+		all := lokiEntries(time.Now().Add(-time.Minute), n)
+		for i := range all {
+			all[i].Labels.Shard = 7 // one stream, as of one busy token
+		}
+		first, err := client.Push(t.Context(), all)
+		require.Error(t, err)
+		got, err := client.Push(t.Context(), all[first.Settled:])
+		require.NoError(t, err)
+		require.Equal(t, n, got.Settled)
+		stand := lokiCount(t, s, `{retention_class="full"}`)
+		t.Logf("asked %v: %d entries of %d, %d sent again without knowing", !closed, stand, n, got.Unchecked)
+		if closed {
+			require.Positive(t, got.Unchecked)
+			require.Greater(t, stand, n, "this Loki compares a whole stream: nobody needs to ask it any more")
+			continue
+		}
+		require.Zero(t, got.Unchecked)
+		require.Equal(t, n, stand)
+	}
+}

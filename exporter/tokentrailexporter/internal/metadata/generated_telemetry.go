@@ -47,6 +47,7 @@ type TelemetryBuilder struct {
 	ExporterTokenTrailJournalTornTails       metric.Int64ObservableCounter
 	ExporterTokenTrailLokiCutFields          metric.Int64Counter
 	ExporterTokenTrailLokiOverflowEntries    metric.Int64Counter
+	ExporterTokenTrailLokiUncheckedEntries   metric.Int64Counter
 	ExporterTokenTrailMaintenanceFailures    metric.Int64Counter
 	ExporterTokenTrailOldestPendingAge       metric.Float64ObservableGauge
 	ExporterTokenTrailPendingBytes           metric.Int64ObservableGauge
@@ -372,6 +373,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ExporterTokenTrailLokiOverflowEntries, err = builder.meter.Int64Counter(
 		"otelcol_exporter_token_trail_loki_overflow_entries",
 		metric.WithDescription("Entries under the service other, since max_streams was reached. [Development]"),
+		metric.WithUnit("{entry}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterTokenTrailLokiUncheckedEntries, err = builder.meter.Int64Counter(
+		"otelcol_exporter_token_trail_loki_unchecked_entries",
+		metric.WithDescription("Entries sent to Loki again without knowing whether it has them, since it answered no query. [Development]"),
 		metric.WithUnit("{entry}"),
 	)
 	errs = errors.Join(errs, err)

@@ -73,6 +73,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ExporterTokenTrailJournalSyncDuration.Record(context.Background(), 1)
 	tb.ExporterTokenTrailLokiCutFields.Add(context.Background(), 1)
 	tb.ExporterTokenTrailLokiOverflowEntries.Add(context.Background(), 1)
+	tb.ExporterTokenTrailLokiUncheckedEntries.Add(context.Background(), 1)
 	tb.ExporterTokenTrailMaintenanceFailures.Add(context.Background(), 1)
 	tb.ExporterTokenTrailRefusedEntries.Add(context.Background(), 1)
 	tb.ExporterTokenTrailRejectedRecords.Add(context.Background(), 1)
@@ -136,6 +137,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterTokenTrailLokiOverflowEntries(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualExporterTokenTrailLokiUncheckedEntries(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualExporterTokenTrailMaintenanceFailures(t, testTel,
