@@ -108,7 +108,7 @@ func failure(op, key string, reason bucket.Reason) error {
 // is well again every event is in the archive once.
 func TestEveryAnswerOfTheStore(t *testing.T) {
 	reasons := []bucket.Reason{
-		bucket.Conflict, bucket.SlowDown, bucket.ServerError, bucket.Timeout, bucket.Connection, bucket.Refused,
+		bucket.Conflict, bucket.SlowDown, bucket.ServerError, bucket.Timeout, bucket.Connection, bucket.Refused, bucket.ClockSkew,
 		bucket.NoBucket, bucket.Unsupported, bucket.Invalid, bucket.Cancelled,
 	}
 	for _, reason := range reasons {

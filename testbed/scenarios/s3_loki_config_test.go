@@ -51,3 +51,36 @@ func TestS3AndLokiConfig(t *testing.T) {
 	harness.NoLeak(t, "the log", c.Log(), token)
 	harness.NoLeakBelow(t, filepath.Join(dir, "data"), token)
 }
+
+// config/loki-otlp.yaml: the archive on the disk, and the same events in Loki by its OTLP endpoint.
+func TestLokiByOTLPConfig(t *testing.T) {
+	dir := harness.Dir(t)
+	recent := harness.Loki(t, "")
+	ring := filepath.Join(dir, "keyring.yaml")
+	require.Zero(t, harness.Keytrail(t, dir, "", "keys", "init", "--keyring", ring).Code)
+	c := harness.Start(t, harness.Options{
+		Dir: dir, Config: filepath.Join(harness.Root(t), "config/loki-otlp.yaml"), Ready: "localhost:4380", Args: debugLog,
+		Env: []string{"KEYTRAIL_KEYRING=" + ring, "KEYTRAIL_DATA=" + filepath.Join(dir, "data"), "KEYTRAIL_LOKI=" + recent.URL("")},
+	})
+	token := "otlp-to-loki-token-0123456789"
+	since := time.Now().Add(-time.Hour)
+	status, answer, err := harness.Post("http://localhost:4380/ingest/kong", "application/json", kongRecord("/v1/otlp/a", token, 1))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, status, answer)
+	events := trail(t, dir, token, "--keyring", ring)
+	require.Len(t, events, 1)
+	harness.Eventually(t, 30*time.Second, "Loki finds the event by its fingerprint", func() error {
+		query := fmt.Sprintf(`{service_name=~".+"} | token_fingerprint=%q | url_path="/v1/otlp/a"`, events[0]["token.fingerprint"])
+		if lines := lokiLines(t, recent, query, since); len(lines) != 1 {
+			return fmt.Errorf("%d lines", len(lines))
+		}
+		return nil
+	})
+	recent.Kill()
+	status, _, err = harness.Post("http://localhost:4380/ingest/kong", "application/json", kongRecord("/v1/otlp/b", token, 2))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, status, "Loki is waited for")
+	c.Stop()
+	harness.NoLeak(t, "the log", c.Log(), token)
+	harness.NoLeakBelow(t, filepath.Join(dir, "data"), token)
+}

@@ -65,6 +65,7 @@ func TestTroublesOfTheStoreUnderLoad(t *testing.T) {
 		{name: "503 SlowDown to everything", reason: "slow_down"},
 		{name: "500 to everything", reason: "server_error"},
 		{name: "403 to everything", reason: "denied"},
+		{name: "a clock that the store does not accept", reason: "clock_skew"},
 		{name: "silence after the commit", reason: "timeout"},
 		{name: "the connection cut after a block", reason: "connection"},
 		{name: "slow and broken reads", reason: ""},
@@ -73,6 +74,7 @@ func TestTroublesOfTheStoreUnderLoad(t *testing.T) {
 	}
 	for i, choose := range []func(*http.Request) *harness.Fault{
 		all(harness.SlowDown()), all(harness.S3Error(http.StatusInternalServerError, "InternalError")), all(harness.S3Error(http.StatusForbidden, "AccessDenied")),
+		all(harness.S3Error(http.StatusForbidden, "RequestTimeTooSkewed")),
 		puts("/_commit/", harness.Fault{After: true, Silent: true}), puts("/v1/", harness.Fault{After: true, Cut: true}), slowReads,
 	} {
 		troubles[i].begin, troubles[i].end = faults(choose)

@@ -109,7 +109,7 @@ func (f *faulty) puts(t *testing.T) {
 		{"swap, silent after the commit", swap, []harness.Fault{after(silent)}, "put timeout, put exists, head ok", "", nil},
 		{"slow down for ever", absent, []harness.Fault{slow, slow, slow, slow}, "put slow_down, put slow_down, put slow_down", bucket.Retry, nil},
 		{"403", absent, []harness.Fault{fail(403, "AccessDenied")}, "put denied", bucket.Denied, nil},
-		{"clock skew", absent, []harness.Fault{fail(403, "RequestTimeTooSkewed")}, "put denied", bucket.Denied, nil},
+		{"clock skew", absent, []harness.Fault{fail(403, "RequestTimeTooSkewed")}, "put clock_skew", bucket.Denied, nil},
 		{"no such bucket", absent, []harness.Fault{fail(404, "NoSuchBucket")}, "put no_bucket", bucket.Permanent, nil},
 		{"400", absent, []harness.Fault{fail(400, "InvalidRequest")}, "put invalid", bucket.Permanent, nil},
 		{"501", absent, []harness.Fault{fail(501, "NotImplemented")}, "put unsupported", bucket.Permanent, nil},

@@ -34,6 +34,7 @@ const (
 	Timeout     Reason = "timeout"
 	Connection  Reason = "connection" // refused, reset, cut in the middle of an answer
 	Refused     Reason = "denied"     // credentials or permissions
+	ClockSkew   Reason = "clock_skew" // the store holds our clock, or its own, for wrong
 	NoBucket    Reason = "no_bucket"
 	Unsupported Reason = "unsupported" // the store lacks what was asked
 	Invalid     Reason = "invalid"     // anything else the store holds against the request
@@ -45,7 +46,7 @@ func (r Reason) Class() Class {
 	switch r {
 	case Conflict, SlowDown, ServerError, Timeout, Connection, Cancelled:
 		return Retry
-	case Refused:
+	case Refused, ClockSkew:
 		return Denied
 	}
 	return Permanent

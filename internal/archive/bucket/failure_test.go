@@ -48,7 +48,7 @@ func TestEveryEndHasAReasonAndAClass(t *testing.T) {
 	f(s3(404, "NoSuchBucket"), NoBucket, Permanent)
 	f(s3(403, "AccessDenied"), Refused, Denied)
 	f(s3(403, "SignatureDoesNotMatch"), Refused, Denied)
-	f(s3(403, "RequestTimeTooSkewed"), Refused, Denied)
+	f(s3(403, "RequestTimeTooSkewed"), ClockSkew, Denied)
 	f(s3(401, ""), Refused, Denied)
 	f(s3(400, "InvalidRequest"), Invalid, Permanent)
 	f(s3(400, "BadDigest"), Invalid, Permanent)

@@ -131,8 +131,8 @@ func answered(e minio.ErrorResponse) Reason {
 		return Timeout
 	case "ExpiredToken", "ExpiredTokenException":
 		return ServerError // the next attempt fetches new credentials
-	case "RequestTimeTooSkewed":
-		return Refused
+	case "RequestTimeTooSkewed", "RequestExpired":
+		return ClockSkew // a signature is good for a quarter of an hour by the store's clock
 	}
 	switch e.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
