@@ -20,6 +20,7 @@ const kills = 50
 
 // Whatever the instant of a kill -9, every acknowledged event is found afterwards, and none twice.
 func TestKillAtRandomMomentsUnderLoad(t *testing.T) {
+	t.Parallel()
 	dir := harness.Dir(t)
 	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
 	token := "kill-test-token-000000001"

@@ -41,6 +41,7 @@ func lokiCount(t *testing.T, s *harness.Server, selector string) int {
 // Loki asks for less, breaks, hangs, is killed and comes back: no sender and no archive notices, the journal lets go of
 // what only Loki has not got, and when Loki is well again it has every event of the classes that go there, once.
 func TestTroublesOfLokiUnderLoad(t *testing.T) {
+	t.Parallel()
 	dir := harness.Dir(t)
 	ring := filepath.Join(dir, "keyring.yaml")
 	s := harness.Loki(t, "limits_config: {reject_old_samples_max_age: 240h, ingestion_rate_mb: 64, ingestion_burst_size_mb: 64}")

@@ -128,6 +128,7 @@ func TestLokiHoldsTheTrail(t *testing.T) {
 // Without time sharding Loki refuses what is behind the newest of its stream by half of max_chunk_age. The answer tells
 // of one stream; the counts are of all.
 func TestLokiRefusesABacklogBehindFreshEntries(t *testing.T) {
+	t.Parallel()
 	s := harness.Loki(t, "distributor: {max_recv_msg_size: 60000}\nlimits_config: {shard_streams: {time_sharding_enabled: false}}")
 	c := lokiClient(t, s, nil)
 	push(t, c, lokiEntries(time.Now(), 10), loki.Result{Settled: 10, Delivered: 10})
@@ -153,6 +154,7 @@ func TestLokiRefusesABacklogBehindFreshEntries(t *testing.T) {
 
 // A limit on the rate makes the client wait and send less at a time, until everything is in, once.
 func TestLokiThatLimitsTheRate(t *testing.T) {
+	t.Parallel()
 	s := harness.Loki(t, "limits_config: {ingestion_rate_mb: 0.3, ingestion_burst_size_mb: 0.2}")
 	c := lokiClient(t, s, nil)
 	start := time.Now().Add(-time.Minute)
@@ -174,6 +176,7 @@ func TestLokiThatLimitsTheRate(t *testing.T) {
 
 // What only the operator of Loki can mend is told as such, and nothing is given up meanwhile; what he has closed is.
 func TestLokiThatDoesNotTakeAnything(t *testing.T) {
+	t.Parallel()
 	one := lokiEntries(time.Now(), 1)
 	mend := func(more string, status int) {
 		t.Helper()
@@ -194,6 +197,7 @@ func TestLokiThatDoesNotTakeAnything(t *testing.T) {
 
 // Erasing a person asks Loki to delete; once Loki says that it has, the person's entries are gone and no other's.
 func TestLokiForgetsAPerson(t *testing.T) {
+	t.Parallel()
 	s := harness.Loki(t, lokiRetention(t))
 	c := lokiClient(t, s, nil)
 	start := time.Now().Add(-10 * time.Minute)
@@ -231,6 +235,7 @@ schema_config: {configs: [{from: "2024-01-01", store: tsdb, object_store: filesy
 // Loki takes a batch, and its answer is lost. It drops what equals an entry of the block it is filling, and of a larger
 // batch keeps the rest twice; so it is asked what it has. Where it cannot be asked, that is counted.
 func TestLokiIsAskedWhatItHas(t *testing.T) {
+	t.Parallel()
 	const n = 6000
 	for _, closed := range []bool{false, true} {
 		s := harness.Loki(t, "limits_config: {ingestion_rate_mb: 64, ingestion_burst_size_mb: 64}\ningester: {chunk_idle_period: 10m}")
