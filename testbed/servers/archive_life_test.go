@@ -39,7 +39,7 @@ type life struct {
 	dir      string
 	location string
 	b        *bucket.S3
-	noon     time.Time // of today
+	midnight time.Time // after the last day, which must be over for as long as a compactor waits
 	now      time.Time
 }
 
@@ -50,8 +50,8 @@ func newLife(t *testing.T, store *harness.ObjectStore) *life {
 		name, value, _ := strings.Cut(e, "=")
 		t.Setenv(name, value)
 	}
-	noon := time.Now().UTC().Truncate(day)
-	return &life{t: t, dir: t.TempDir(), location: store.Location("trail/prod"), b: open(t, c, bucket.Options{}), noon: noon, now: time.Now()}
+	midnight := time.Now().UTC().Truncate(day).Add(-day)
+	return &life{t: t, dir: t.TempDir(), location: store.Location("trail/prod"), b: open(t, c, bucket.Options{}), midnight: midnight, now: time.Now()}
 }
 
 // keytrail types a command with --archive s3://…, and the credentials in its environment.
@@ -96,7 +96,7 @@ func (l *life) write() {
 				if i%4 < 2 {
 					owner, token = []string{anna, ben}[i%4], 1+i%4
 				}
-				at := l.noon.Add(-time.Duration(2-d)*day - time.Duration(part*20+i+1)*time.Minute)
+				at := l.midnight.Add(-time.Duration(2-d)*day - time.Duration(part*20+i+1)*time.Minute)
 				records = append(records, request(d*1000+part*100+i, at, owner, token))
 			}
 			w.segment(records...)
