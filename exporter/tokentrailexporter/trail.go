@@ -216,6 +216,7 @@ func (t *trail) observe() error {
 		whole(t.tel.RegisterExporterTokenTrailJournalAppendedRecordsCallback, func(s journal.Stats) int64 { return s.Records }),
 		whole(t.tel.RegisterExporterTokenTrailJournalAppendedBytesCallback, func(s journal.Stats) int64 { return s.Bytes }),
 		whole(t.tel.RegisterExporterTokenTrailJournalHeldBytesCallback, func(s journal.Stats) int64 { return s.Held }),
+		whole(t.tel.RegisterExporterTokenTrailJournalMaxBytesCallback, func(journal.Stats) int64 { return t.cfg.Journal.MaxSize }),
 		whole(t.tel.RegisterExporterTokenTrailJournalQuarantinedCallback, func(s journal.Stats) int64 { return s.Quarantined }),
 		whole(t.tel.RegisterExporterTokenTrailJournalTornTailsCallback, func(s journal.Stats) int64 { return s.TornTails }),
 		pending(t.tel.RegisterExporterTokenTrailPendingRecordsCallback, func(p journal.Pending) int64 { return p.Records }),

@@ -111,7 +111,7 @@ func holdsEvents(ctx context.Context, b bucket.Bucket, f *File, ids map[string]b
 	return found, err
 }
 
-// eachRow reads some attributes of the rows of a block, until yield has enough.
+// eachRow reads the rows of a block, until yield has enough: all of them, or only the attributes wanted.
 func eachRow(ctx context.Context, b bucket.Bucket, f *File, wanted map[string]bool, yield func(row) bool) (err error) {
 	defer func() { err = wrapBlock(f, err) }()
 	open, err := openBlock(&source{ctx: ctx, bucket: b, key: f.Key, size: f.Size}, f)

@@ -125,35 +125,13 @@ func Backlog(ctx context.Context, b bucket.Bucket, writer string, from, to uint6
 // block that is gone, because its class has ended, has none.
 func Events(ctx context.Context, b bucket.Bucket, f *File) iter.Seq2[*event.Record, error] {
 	return func(yield func(*event.Record, error) bool) {
-		if err := eachEvent(ctx, b, f, yield); err != nil && !errors.Is(err, bucket.ErrNotFound) && !errors.Is(err, errStopped) {
-			yield(nil, &BlockError{f.Key, err})
+		stopped := false
+		err := eachRow(ctx, b, f, nil, func(r row) bool {
+			stopped = r.primary && !yield(r.record, nil)
+			return !stopped
+		})
+		if err != nil && !stopped && !errors.Is(err, bucket.ErrNotFound) {
+			yield(nil, err)
 		}
 	}
-}
-
-func eachEvent(ctx context.Context, b bucket.Bucket, f *File, yield func(*event.Record, error) bool) (err error) {
-	blk, err := openBlock(&source{ctx: ctx, bucket: b, key: f.Key, size: f.Size}, f)
-	if err != nil {
-		return err
-	}
-	d := newDecoder(blk, nil)
-	defer func() { err = errors.Join(err, d.close()) }()
-	rows := []run{{0, blk.rows}}
-	if err := d.fetch(rows); err != nil {
-		return err
-	}
-	for len(rows) > 0 {
-		var window []run
-		window, rows = take(rows, windowRows)
-		hits, err := d.readSafely(window)
-		if err != nil {
-			return err
-		}
-		for i := range hits {
-			if hits[i].Primary && !yield(&hits[i].Record, nil) {
-				return errStopped
-			}
-		}
-	}
-	return nil
 }

@@ -42,6 +42,7 @@ type TelemetryBuilder struct {
 	ExporterTokenTrailJournalAppendedBytes   metric.Int64ObservableCounter
 	ExporterTokenTrailJournalAppendedRecords metric.Int64ObservableCounter
 	ExporterTokenTrailJournalHeldBytes       metric.Int64ObservableGauge
+	ExporterTokenTrailJournalMaxBytes        metric.Int64ObservableGauge
 	ExporterTokenTrailJournalQuarantined     metric.Int64ObservableCounter
 	ExporterTokenTrailJournalSyncDuration    metric.Float64Histogram
 	ExporterTokenTrailJournalTornTails       metric.Int64ObservableCounter
@@ -124,6 +125,21 @@ func (builder *TelemetryBuilder) RegisterExporterTokenTrailJournalHeldBytesCallb
 		cb(ctx, &observerInt64{inst: builder.ExporterTokenTrailJournalHeldBytes, obs: o})
 		return nil
 	}, builder.ExporterTokenTrailJournalHeldBytes)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterExporterTokenTrailJournalMaxBytesCallback sets callback for observable ExporterTokenTrailJournalMaxBytes metric.
+func (builder *TelemetryBuilder) RegisterExporterTokenTrailJournalMaxBytesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ExporterTokenTrailJournalMaxBytes, obs: o})
+		return nil
+	}, builder.ExporterTokenTrailJournalMaxBytes)
 	if err != nil {
 		return err
 	}
@@ -342,6 +358,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ExporterTokenTrailJournalHeldBytes, err = builder.meter.Int64ObservableGauge(
 		"otelcol_exporter_token_trail_journal_held_bytes",
 		metric.WithDescription("Bytes of records in the journal now; it refuses at max_size. [Development]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ExporterTokenTrailJournalMaxBytes, err = builder.meter.Int64ObservableGauge(
+		"otelcol_exporter_token_trail_journal_max_bytes",
+		metric.WithDescription("Bytes of records at which the journal refuses, max_size. [Development]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)
