@@ -104,7 +104,7 @@ func (in *intake) run(ctx context.Context, body []byte, hand func(plog.Logs) err
 
 // partBytes is how much text is made into events at a time: a body of megabytes would else be held as events, which
 // are many times its size, all at once. What gateways send in one body is mostly below it.
-const partBytes = 256 << 10
+const partBytes = 128 << 10
 
 // part returns the end of the part that begins at from, and the bytes of its text.
 func part(records []gateway.Record, from int) (to, text int) {

@@ -64,7 +64,7 @@ func newDefaultLimits() Limits {
 		MaxRecordBytes:      gateway.MaxRecordBytes,
 		ConcurrentRequests:  128,
 		InflightBytes:       64 << 20,
-		EventBytes:          64 << 20,
+		EventBytes:          32 << 20,
 		TemplatesPerService: 500,
 	}
 }

@@ -22,6 +22,10 @@ const (
 
 	// maxShapeKeys keeps a record with hundreds of headers from being remembered.
 	maxShapeKeys = 128
+
+	// addedLater is how many attributes an event usually gets after it was written: its owner, the owner's source and
+	// the token's state. Without room for them the first doubles the memory of all.
+	addedLater = 8
 )
 
 // Write fills lr from r, as the function of that name.
@@ -41,7 +45,7 @@ func (w *Writer) Write(r *event.Record, lr plog.LogRecord) {
 
 // writeKeys fills m with the keys of attrs in their order. It reports false where that cannot be: one stands twice.
 func (w *Writer) writeKeys(attrs event.Attrs, m pcommon.Map) bool {
-	if len(attrs) > maxShapeKeys {
+	if len(attrs) == 0 || len(attrs) > maxShapeKeys {
 		return false
 	}
 	sum := sumKeys(attrs)
@@ -53,6 +57,7 @@ func (w *Writer) writeKeys(attrs event.Attrs, m pcommon.Map) bool {
 	if shape.Len() != len(attrs) {
 		return false
 	}
+	m.EnsureCapacity(len(attrs) + addedLater)
 	shape.CopyTo(m)
 	return true
 }
