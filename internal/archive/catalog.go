@@ -55,7 +55,7 @@ type replaceState struct {
 }
 
 // commitReaders read commits side by side: on an object store each is a request.
-const commitReaders = 16
+const commitReaders = 32
 
 // loadCatalog lists the commits and reads those that know does not have. all reads every generation, not the highest
 // of each unit only.

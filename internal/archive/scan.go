@@ -25,6 +25,8 @@ type scan struct {
 	query   *search
 	ctx     context.Context
 	file    *File
+	view    *view
+	needles []needle
 	windows chan []Hit // closed at the end; what follows is read after that
 	report  Report
 	err     error
@@ -59,7 +61,7 @@ func (s *scans) run(files []*File) (err error) {
 	}
 	for {
 		for len(s.ahead) < scanAhead && len(s.files) > 0 {
-			s.ahead = append(s.ahead, s.start(s.files[0]))
+			s.ahead = append(s.ahead, s.start(s.files[0])...)
 			s.files = s.files[1:]
 		}
 		if len(s.ahead) == 0 {
@@ -81,13 +83,23 @@ func (s *scans) stop() {
 	}
 }
 
-func (s *scans) start(f *File) *scan {
+// start begins the scan of a block; there is none where the commit already rules the block out. Such a block costs no
+// request, and may not take the place of one that does: a day has ten blocks, and a token's rows are in one.
+func (s *scans) start(f *File) []*scan {
 	sc := &scan{query: s.query, ctx: s.ctx, file: f, windows: make(chan []Hit, scanWindows)}
+	needed, err := sc.prepare()
+	if !needed {
+		s.query.report.add(&sc.report)
+		return nil
+	}
 	go func() {
 		defer close(sc.windows)
-		sc.err = sc.run()
+		if sc.err = err; err == nil {
+			sc.err = sc.block()
+			sc.gone = errors.Is(sc.err, bucket.ErrNotFound)
+		}
 	}()
-	return sc
+	return []*scan{sc}
 }
 
 // take hands out the rows of one block and adds its report. What is wrong with the block goes to the report; only the
@@ -172,9 +184,9 @@ func (s *scans) replaced(gone *File) (bool, error) {
 			last = i + 1
 		}
 	}
-	started := make([]*scan, len(fresh))
-	for i, f := range fresh {
-		started[i] = s.start(f)
+	var started []*scan
+	for _, f := range fresh {
+		started = append(started, s.start(f)...)
 	}
 	s.ahead = slices.Insert(s.ahead, last, started...)
 	return true, nil
@@ -193,41 +205,48 @@ func (r *Report) add(o *Report) {
 	}
 }
 
-func (sc *scan) run() error {
-	class, err := sc.query.reader.class(sc.ctx, sc.file.ClassHash)
+// prepare reports whether the block needs to be read, as far as its commit and its class say.
+func (sc *scan) prepare() (needed bool, err error) {
+	f, sel := sc.file, &sc.query.sel
+	class, err := sc.query.reader.class(sc.ctx, f.ClassHash)
 	if err == nil {
 		var d eventDay
-		if d, err = sc.file.day(); err == nil && class.ended(d, sc.query.sel.Now) {
-			return nil // kept no longer, swept or not
+		if d, err = f.day(); err == nil && class.ended(d, sel.Now) {
+			return false, nil // kept no longer, swept or not
 		}
 	}
 	sc.report.Files++
 	if err != nil {
-		return fmt.Errorf("class: %w", err)
+		return true, fmt.Errorf("class: %w", err)
 	}
-	err = sc.block(newView(class))
-	sc.gone = errors.Is(err, bucket.ErrNotFound)
-	return err
-}
-
-func (sc *scan) block(v *view) (err error) {
-	f, sel := sc.file, &sc.query.sel
-	needles := sel.needles(f, v, sc.query.pseudonyms)
-	for i := range needles {
-		if !v.keeps(needles[i].key) {
+	sc.view = newView(class)
+	sc.needles = sel.needles(f, sc.view, sc.query.pseudonyms)
+	for i := range sc.needles {
+		if !sc.view.keeps(sc.needles[i].key) {
 			sc.report.Skipped++
 			sc.report.Blind = append(sc.report.Blind, f.Class)
-			return nil
+			return false, nil
 		}
 	}
+	for i := range sc.needles {
+		if sc.needles[i].ruledOut(f) {
+			sc.report.Skipped++
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (sc *scan) block() (err error) {
+	f := sc.file
 	src := &source{ctx: sc.ctx, bucket: sc.query.reader.bucket, key: f.Key, size: f.Size}
 	defer func() {
 		sc.report.Bytes += src.bytes
 		sc.report.Pages += src.needed()
 		sc.report.Requests += src.gets
 	}()
-	for i := range needles {
-		if ok, err := needles[i].mayMatch(f, src); !ok {
+	for i := range sc.needles {
+		if ok, err := sc.needles[i].mayMatch(f, src); !ok {
 			sc.report.Skipped++
 			return err
 		}
@@ -236,21 +255,22 @@ func (sc *scan) block(v *view) (err error) {
 	if err != nil {
 		return err
 	}
-	rows, err := b.find(sel.conditions(f), needles)
+	rows, err := b.find(sc.query.sel.conditions(f), sc.needles)
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	return sc.emit(b, v, rows)
+	return sc.emit(b, rows)
 }
 
 // emit decodes the rows window by window.
-func (sc *scan) emit(b *block, v *view, rows []run) (err error) {
+func (sc *scan) emit(b *block, rows []run) (err error) {
 	d := newDecoder(b, sc.query.sel.wanted())
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.fetch(rows); err != nil {
 		return err
 	}
-	rank := v.class.rank()
+	class := &sc.view.class
+	rank := class.rank()
 	for len(rows) > 0 {
 		var window []run
 		window, rows = take(rows, windowRows)
@@ -259,7 +279,7 @@ func (sc *scan) emit(b *block, v *view, rows []run) (err error) {
 			return err
 		}
 		for i := range hits {
-			hits[i].Rank, hits[i].Record.Classes = rank, []string{v.class.Name}
+			hits[i].Rank, hits[i].Record.Classes = rank, []string{class.Name}
 		}
 		select {
 		case sc.windows <- hits:

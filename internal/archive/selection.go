@@ -110,10 +110,7 @@ func (s *Selection) fingerprintNeedle(f *File) needle {
 
 // mayMatch rules a file out by what the commit and the bloom filter say.
 func (n *needle) mayMatch(f *File, src *source) (bool, error) {
-	if n.column == colFingerprint && !n.inBounds(f.MinFingerprint, f.MaxFingerprint) {
-		return false, nil
-	}
-	if _, any := f.Blooms[n.column]; !any {
+	if n.ruledOut(f) {
 		return false, nil
 	}
 	if len(n.prefixes) > 0 {
@@ -125,6 +122,15 @@ func (n *needle) mayMatch(f *File, src *source) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// ruledOut is what the commit alone says: the block's fingerprints lie elsewhere, or none of its rows has a value.
+func (n *needle) ruledOut(f *File) bool {
+	if n.column == colFingerprint && !n.inBounds(f.MinFingerprint, f.MaxFingerprint) {
+		return true
+	}
+	_, any := f.Blooms[n.column]
+	return !any
 }
 
 func (n *needle) inBounds(lo, hi string) bool {

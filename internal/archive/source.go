@@ -24,7 +24,7 @@ const (
 	// readAhead is the buffer of the page reader, which reads up to that much past a page.
 	readAhead = 512
 	// fetchers ask for ranges of one block side by side.
-	fetchers = 8
+	fetchers = 16
 )
 
 // source is one object of a bucket as an io.ReaderAt. What a search will need is fetched first, in few large ranges;

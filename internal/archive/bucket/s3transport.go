@@ -14,8 +14,9 @@ import (
 // with a large body may last.
 const maxSilence = 30 * time.Second
 
-// maxIdle connections stay open for the parallel reads of one search.
-const maxIdle = 32
+// maxIdle connections stay open for the parallel reads of one search, which come in bursts of up to 256: most of a burst
+// finds one open, and what lies idle between searches is gone within a minute.
+const maxIdle = 128
 
 func newTransport(c S3Config) (*http.Transport, error) {
 	t := &http.Transport{
