@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // allowlist says what a rule finds and is none of its secrets.
@@ -33,9 +34,24 @@ type allowSpec struct {
 	Paths       []string
 	Commits     []string
 	TargetRules []string
+
+	once sync.Once // the list of a file stands in all of its rules
+	made made
+}
+
+// made is what became of an allowSpec.
+type made struct {
+	list    allowlist
+	applies bool
+	err     error
 }
 
 func (a *allowSpec) compile() (l allowlist, applies bool, err error) {
+	a.once.Do(func() { a.made.list, a.made.applies, a.made.err = a.parse() })
+	return a.made.list, a.made.applies, a.made.err
+}
+
+func (a *allowSpec) parse() (l allowlist, applies bool, err error) {
 	switch strings.ToUpper(a.Condition) {
 	case "", "OR", "||":
 	case "AND", "&&":
