@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/keytrail/keytrail/internal/fingerprint"
 	"github.com/keytrail/keytrail/internal/journal"
@@ -45,6 +46,40 @@ func journalKeyFiles() (masters [][]byte, err error) {
 		masters = append(masters, key)
 	}
 	return masters, nil
+}
+
+// seals reports whether a segment of the journal can be opened only with the key of the epoch: what another ring has
+// stamped may lie in it, and would be lost with the key.
+func (s *search) seals(epoch int) (bool, error) {
+	dir := s.journal
+	if dir == "" {
+		dir, _ = journalBeside(s.archive)
+	}
+	if dir == "" {
+		return false, nil
+	}
+	used, err := journal.SealedWith(dir)
+	if err != nil || len(used) == 0 {
+		return false, err
+	}
+	ring, err := fingerprint.Load(fingerprint.ResolvePath(s.keyring))
+	if err != nil {
+		return false, err
+	}
+	derived, err := ring.Derive(journal.KeyPurpose)
+	if err != nil {
+		return false, err
+	}
+	for _, d := range derived {
+		key, err := seal.NewKey(journal.KeyLabel, d.Key)
+		if err != nil {
+			return false, err
+		}
+		if d.Epoch == epoch && slices.Contains(used, key.ID()) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func (s *search) ringMasters() (masters [][]byte, err error) {

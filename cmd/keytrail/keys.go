@@ -145,7 +145,7 @@ func newKeysDestroy(path func() string) *cobra.Command {
 				Forget: forget, Holds: func(epoch int) (bool, error) { return holds(c, &where, epoch) },
 			})
 			if errors.Is(err, fingerprint.ErrEpochHeld) {
-				return hint(err, "wait until retention has removed it, or pass --forget: those events can then be searched by owner only")
+				return hint(err, "wait until retention has removed it, or pass --forget: those events can then be searched by owner only, and what the journal still holds under its key is lost")
 			}
 			if err != nil {
 				return missingRing(err, path())
@@ -159,7 +159,7 @@ func newKeysDestroy(path func() string) *cobra.Command {
 	return c
 }
 
-// holds asks the archive, and the journal where there is one, whether anything stands that epoch has stamped.
+// holds asks the archive, and the journal where there is one, whether anything stands that epoch has stamped or sealed.
 func holds(c *cobra.Command, where *search, epoch int) (bool, error) {
 	if errors.Is(archiveStands(where.archive), fs.ErrNotExist) {
 		return false, hint(fmt.Errorf("no archive at %s to ask whether it holds epoch %d", where.archive, epoch), "pass --archive, or --forget to destroy the key without asking")
@@ -174,7 +174,10 @@ func holds(c *cobra.Command, where *search, epoch int) (bool, error) {
 			return true, nil
 		}
 	}
-	return false, err
+	if err != nil {
+		return false, err
+	}
+	return where.seals(epoch)
 }
 
 func newKeysList(path func() string) *cobra.Command {

@@ -142,7 +142,7 @@ func Retire(path string, epoch int) error {
 }
 
 // ErrEpochHeld is the refusal to destroy an epoch whose fingerprints are still kept.
-var ErrEpochHeld = errors.New("an archive manifest holds fingerprints of this epoch, which nobody could find again")
+var ErrEpochHeld = errors.New("the archive or the journal holds what this epoch has stamped or sealed, which nobody could find or open again")
 
 // DestroyOptions say what stands against the destruction of an epoch.
 type DestroyOptions struct {

@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
+	"slices"
+
+	"github.com/keytrail/keytrail/internal/seal"
 )
 
 // Segment is a closed segment as a destination gets it. It does not change any more.
@@ -155,4 +159,21 @@ func (s *Segment) Quarantine() error {
 		return nil
 	}
 	return quarantine(s.j.o.Dir, s.seg.path)
+}
+
+// SealedWith lists the keys that the segments of the journal in dir are sealed with, those of damaged ones as far as they
+// can be read. It takes no lock: the journal may be in use.
+func SealedWith(dir string) (ids []seal.KeyID, err error) {
+	files, err := listSegments(dir)
+	for _, f := range files {
+		h, err := readHeader(f.path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errBadHeader): // delivered meanwhile; nothing to open
+		case err != nil:
+			return nil, fmt.Errorf("journal: segment %d: %w", f.seq, err)
+		case h.sealing != nil && !slices.Contains(ids, h.sealing.key):
+			ids = append(ids, h.sealing.key)
+		}
+	}
+	return ids, err
 }
