@@ -36,13 +36,13 @@ demo: build ## feed the collector three weeks of sample traffic with an incident
 # The real servers that the scenarios start (testbed/servers/README.md), each from a module of its own.
 SERVERS := loki minio versitygw gitleaks
 
-servers: $(SERVERS:%=$(BIN)/servers/%) testbed/duckdb/node_modules ## get the real servers and peers that the tests start
+servers: $(SERVERS:%=$(BIN)/servers/%) testbed/readers/node_modules ## get the real servers and peers that the tests start
 
 $(BIN)/servers/%: testbed/servers/%/go.mod
 	@mkdir -p $(@D)
 	cd testbed/servers/$* && go build -ldflags '-s -w' -o $(CURDIR)/$@ $$(sed -n 's/^tool //p' go.mod)
 
-testbed/duckdb/node_modules: testbed/duckdb/package-lock.json
+testbed/readers/node_modules: testbed/readers/package-lock.json
 	cd $(@D) && npm install --no-save --prefer-offline --no-audit --no-fund --silent # not `ci`: it wants the packages of all platforms
 	@touch $@
 
